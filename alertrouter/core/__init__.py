@@ -1,0 +1,1 @@
+"""Nouns and rules of alerting, without state, clock or I/O."""

@@ -1,0 +1,155 @@
+"""Label sets, their identity and their text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import xxhash
+
+from alertrouter.core.go_quote import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+_FNV_OFFSET = 14695981039346656037
+_FNV_PRIME = 1099511628211
+_MASK = (1 << 64) - 1
+
+
+class Labels(dict[str, str]):
+    """An immutable label set (or annotation set), ordered by name.
+
+    A ``dict`` for the speed of its look-ups; it is never changed after it was made, so it can be a
+    key itself. Names are in ascending code point order, which is the byte order of their UTF-8.
+    """
+
+    __slots__ = ("_fingerprint", "_hash", "_identity")
+
+    _fingerprint: int
+    _hash: int
+    _identity: int
+
+    def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
+        super().__init__(sorted(dict(pairs).items()))
+
+    @classmethod
+    def in_order(cls, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
+        """A label set from pairs that are known to be sorted by name already."""
+        labels = cls.__new__(cls)
+        dict.__init__(labels, pairs)
+        return labels
+
+    def without_empty(self) -> Labels:
+        """These labels less those with an empty value: to have one and to lack it is the same."""
+        return self if all(self.values()) else Labels.in_order([(n, v) for n, v in self.items() if v])
+
+    def only(self, names: Iterable[str]) -> Labels:
+        """The labels with these names; a name that is missing here is missing there."""
+        return Labels([(name, self[name]) for name in names if name in self])
+
+    @property
+    def fingerprint(self) -> int:
+        """64-bit FNV-1a over name, 0xFF, value, 0xFF in order of the names (`semantics.md` 1.3).
+
+        What people and other programs know an alert by. Computed when first asked for: it costs
+        some 15 µs, far more than all the rest of taking in an alert.
+        """
+        try:
+            return self._fingerprint
+        except AttributeError:
+            self._fingerprint = _fnv1a(self._canonical())
+            return self._fingerprint
+
+    @property
+    def fingerprint_text(self) -> str:
+        """The fingerprint as 16 lower-case hexadecimal digits."""
+        return f"{self.fingerprint:016x}"
+
+    @property
+    def identity(self) -> int:
+        """64-bit xxHash (seed 0) over the same bytes: who an alert is, inside and in the log.
+
+        The hash Alertmanager's notification log uses for the members of a group.
+        """
+        try:
+            return self._identity
+        except AttributeError:
+            self._identity = xxhash.xxh64_intdigest(self._canonical())
+            return self._identity
+
+    def _canonical(self) -> bytes:
+        return b"".join([b"%b\xff%b\xff" % (n.encode(), v.encode()) for n, v in self.items()])
+
+    def text(self) -> str:
+        """``{a="1", b="2"}`` with Go-quoted values, as in a group key (`semantics.md` 2.4)."""
+        return "{" + ", ".join([f"{name}={quote(value)}" for name, value in self.items()]) + "}"
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = hash(tuple(self.items()))
+            return self._hash
+
+    def __repr__(self) -> str:
+        return f"Labels({dict(self)!r})"
+
+    def __reduce__(self) -> tuple[type[Labels], tuple[dict[str, str]]]:
+        return (Labels, (dict(self),))
+
+    def __setitem__(self, name: str, value: str) -> NoReturn:
+        raise TypeError("a label set does not change")
+
+    def __delitem__(self, name: str) -> NoReturn:
+        raise TypeError("a label set does not change")
+
+    def __ior__(self, other: object) -> NoReturn:  # type: ignore[override,misc]
+        raise TypeError("a label set does not change")
+
+
+def _fnv1a(text: bytes) -> int:
+    # Four bytes a turn: masking once for four multiplications is a fifth faster.
+    value = _FNV_OFFSET
+    whole = len(text) & ~3
+    four = iter(text[:whole])
+    for a, b, c, d in zip(four, four, four, four, strict=True):
+        value = (
+            (((((((value ^ a) * _FNV_PRIME) ^ b) * _FNV_PRIME) ^ c) * _FNV_PRIME) ^ d) * _FNV_PRIME
+        ) & _MASK
+    for byte in text[whole:]:
+        value = ((value ^ byte) * _FNV_PRIME) & _MASK
+    return value
+
+
+def order_for_display(labels: Mapping[str, str]) -> tuple[object, ...]:
+    """Sort key of alerts in a message and in the API: by job, then instance, then label set.
+
+    Alerts that have the label come before those that lack it (`semantics.md` 3.5).
+    """
+    job = labels.get("job")
+    instance = labels.get("instance")
+    return (
+        (1, "") if job is None else (0, job),
+        (1, "") if instance is None else (0, instance),
+        *label_set_order(labels),
+    )
+
+
+def label_set_order(labels: Mapping[str, str]) -> tuple[object, ...]:
+    """Sort key of label sets: fewer labels first, then names and values in ascending order.
+
+    For two sets of equal size the first name that one of them lacks decides, the one lacking it
+    coming first. The set lacking the lower name has a greater one in that place, so names compare in
+    reverse; ``_Reversed`` says so.
+    """
+    return (len(labels), tuple([(_Reversed(name), value) for name, value in sorted(labels.items())]))
+
+
+class _Reversed(str):
+    __slots__ = ()
+
+    def __lt__(self, other: str) -> bool:
+        return str.__gt__(self, other)
+
+    def __gt__(self, other: str) -> bool:
+        return str.__lt__(self, other)

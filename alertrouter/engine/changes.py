@@ -1,0 +1,187 @@
+"""What an event changed: the values the journal writes and the history keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alertrouter.core.alert import Alert
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.notification import ReceiverDatum
+    from alertrouter.core.reason import FailureReason, NotSent, Reason
+    from alertrouter.core.silence import Silence
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.slot import GroupId, Slot
+
+
+class Transition(StrEnum):
+    """What became of an alert."""
+
+    FIRED = "fired"  # first seen, or a new episode
+    CHANGED = "changed"  # still firing, with another start, annotations or generator URL
+    RESOLVED = "resolved"  # its client said so, or reported it resolved from the start
+    EXPIRED = "expired"  # its end passed without another word; noticed by the first flush that sees it
+    COLLECTED = "collected"  # forgotten, some time after it was resolved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertTransition:
+    """One line of an alert's history."""
+
+    at: Moment
+    kind: Transition
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupState:
+    """What must be remembered of an aggregation group; its members follow from the alerts.
+
+    ``tick`` is the last flush (None before the first) and ``due`` the next; later flushes without anything to
+    say may have moved both by whole group intervals since this was written. ``settled_at`` is the tick of the
+    last flush that ended well: resolved alerts it saw have left the group. ``key`` and ``path`` (the route's id)
+    tell which route it was, should its identity be looked for in another configuration.
+    """
+
+    id: GroupId
+    receiver: str
+    key: str
+    path: str
+    created_at: Moment
+    due: Moment
+    tick: Moment | None
+    settled_at: Moment | None
+    flush_number: int
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogEntry:
+    """What one integration was last told about a group.
+
+    The sets hold ``Labels.identity``. ``pending``: announced as firing earlier, muted when the last message
+    went out, so their resolve is still owed (D3). ``flushed_at`` is the tick of the logged flush and
+    ``sent_at`` the moment after it succeeded. Every write raises ``revision`` by one.
+    """
+
+    slot: Slot
+    group_key: str
+    revision: int
+    flushed_at: Moment
+    sent_at: Moment
+    firing: frozenset[int]
+    resolved: frozenset[int]
+    pending: frozenset[int] = frozenset()
+    receiver_data: Mapping[str, ReceiverDatum] = field(default_factory=dict)
+    expires_at: Moment
+
+    @property
+    def announced(self) -> frozenset[int]:
+        """Whom the receiver believes to be firing."""
+        return self.firing | self.pending if self.pending else self.firing
+
+
+class Outcome(StrEnum):
+    """How the notification of one integration in one flush ended."""
+
+    SENT = "sent"
+    LOGGED = "logged"  # nothing was sent, on purpose, and the log moved on (send_resolved: false)
+    NOT_SENT = "not sent"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRecord:
+    """One line of the decision history; only written when it differs from the last one for the same slot.
+
+    ``why_not`` is set unless something was sent. ``muted`` maps an alert's identity to what keeps it back, for
+    people: ``silence:<id>``, ``inhibition:<rule>:<source fingerprint>``, ``interval:<name>``.
+    """
+
+    at: Moment
+    slot: Slot
+    group_key: str
+    tick: Moment
+    flush_number: int
+    outcome: Outcome
+    reason: Reason | None = None
+    why_not: NotSent | None = None
+    firing: Sequence[int] = ()
+    resolved: Sequence[int] = ()
+    muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    attempts: int = 0
+    error: str = ""
+    failure: FailureReason | None = None
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceChange:
+    """A new version of a silence, with what was done: created, updated or expired."""
+
+    at: Moment
+    action: str
+    silence: Silence
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one event changed, to be committed together; empty when nothing must be remembered."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    collected_alerts: list[Labels] = field(default_factory=list)
+    transitions: list[AlertTransition] = field(default_factory=list)
+    groups: list[GroupState] = field(default_factory=list)
+    removed_groups: list[GroupId] = field(default_factory=list)
+    entries: list[LogEntry] = field(default_factory=list)
+    removed_entries: list[Slot] = field(default_factory=list)
+    silences: list[SilenceChange] = field(default_factory=list)
+    removed_silences: list[str] = field(default_factory=list)
+    decisions: list[DecisionRecord] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(
+            self.alerts
+            or self.groups
+            or self.entries
+            or self.silences
+            or self.decisions
+            or self.transitions
+            or self.collected_alerts
+            or self.removed_groups
+            or self.removed_entries
+            or self.removed_silences
+        )
+
+    def add(self, other: Changes) -> None:
+        """Take over what another event changed, as later than this."""
+        self.alerts += other.alerts
+        self.collected_alerts += other.collected_alerts
+        self.transitions += other.transitions
+        self.groups += other.groups
+        self.removed_groups += other.removed_groups
+        self.entries += other.entries
+        self.removed_entries += other.removed_entries
+        self.silences += other.silences
+        self.removed_silences += other.removed_silences
+        self.decisions += other.decisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredState:
+    """What the store remembers, as a start needs it.
+
+    ``alerts``: all that were not collected. ``seen_at``: the last moment the store is known to have been
+    followed; None for an empty one. ``intents``: sends that were begun and whose outcome nobody wrote.
+    """
+
+    alerts: Sequence[Alert] = ()
+    groups: Sequence[GroupState] = ()
+    entries: Sequence[LogEntry] = ()
+    silences: Sequence[Silence] = ()
+    intents: Sequence[Slot] = ()
+    seen_at: Moment | None = None

@@ -1,0 +1,67 @@
+"""What a flush decides: for each integration of the receiver, a message or the reason for none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alertrouter.core.notification import Notification
+    from alertrouter.core.reason import MutedBy, NotSent, Reason
+    from alertrouter.core.receiver import Integration
+    from alertrouter.core.route import Route
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.slot import GroupId, Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """A message that is due.
+
+    ``revision`` is that of the log entry it was decided on (0: none). ``deadline`` is when attempts must end.
+    ``firing``, ``resolved`` and ``pending`` are what the log will say once it is delivered.
+    """
+
+    slot: Slot
+    route: Route
+    integration: Integration
+    notification: Notification
+    reason: Reason
+    tick: Moment
+    deadline: Moment
+    revision: int
+    firing: frozenset[int]
+    resolved: frozenset[int]
+    pending: frozenset[int]
+    muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    # What the decision rests on; while the same and before `valid_until` it need not be taken again.
+    stamp: tuple[int, ...] = ()
+    valid_until: Moment = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """Nothing is to be sent, and why."""
+
+    slot: Slot
+    why_not: NotSent
+    muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush:
+    """One turn of an aggregation group: the messages that are due and how many alerts were muted by what.
+
+    ``logged`` counts the integrations whose log moved on without a message (they do not want resolves); the
+    notifications metric counts them too.
+    """
+
+    group: GroupId
+    route: Route
+    tick: Moment
+    number: int
+    sends: Sequence[Send] = ()
+    logged: Sequence[Integration] = ()
+    suppressed: Mapping[MutedBy, int] = field(default_factory=dict)
