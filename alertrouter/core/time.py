@@ -71,11 +71,14 @@ def parse_timestamp(text: str) -> tuple[Moment | None, int]:
     try:
         if len(text) == 24:
             return _minutes[text[:16]] + _SECONDS[text[16:19]] + _FRACTIONS[text[19:]], 0
+        if text[19:20] == "." and text[-1] == "Z" and (digits := text[20:-1]).isdecimal() and digits.isascii():
+            return _minutes[text[:16]] + _SECONDS[text[16:19]] + int(digits[:9].ljust(9, "0")), 0
     except KeyError:
         pass
     return _parse_any(text)
 
 
+@lru_cache(maxsize=4096)
 def _parse_any(text: str) -> tuple[Moment | None, int]:
     if not text:
         return 0, 0
