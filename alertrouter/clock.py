@@ -1,0 +1,37 @@
+"""The one place that reads the clock and sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from alertrouter.core.time import Moment
+
+
+class Clock(Protocol):
+    """What time it is, and how to wait. Tests bring one that moves when told."""
+
+    def now(self) -> Moment:
+        """Nanoseconds since the Unix epoch."""
+
+    async def sleep_until(self, moment: Moment) -> None:
+        """Return when this moment is reached; at once when it has passed."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> Moment:
+        """Nanoseconds since the Unix epoch."""
+        return time.time_ns()
+
+    async def sleep_until(self, moment: Moment) -> None:
+        """Return when this moment is reached, also when the clock is set back or forth meanwhile."""
+        while (left := moment - time.time_ns()) > 0:
+            await asyncio.sleep(min(left / 1e9, _LONGEST_NAP))
+
+
+# A clock that is set forward is noticed this much later at most.
+_LONGEST_NAP = 5.0
