@@ -51,3 +51,16 @@ class FailureReason(StrEnum):
     CONTEXT_DEADLINE_EXCEEDED = "contextDeadlineExceeded"
     AUTH_ERROR = "authError"
     RATE_LIMITED = "rateLimited"
+
+    @classmethod
+    def of(cls, status: int) -> FailureReason:
+        """The reason an HTTP answer with this status stands for."""
+        if status in {401, 403}:
+            return cls.AUTH_ERROR
+        if status == 429:
+            return cls.RATE_LIMITED
+        if 400 <= status < 500:
+            return cls.CLIENT_ERROR
+        if status >= 500:
+            return cls.SERVER_ERROR
+        return cls.OTHER
