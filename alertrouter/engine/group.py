@@ -1,0 +1,109 @@
+"""An aggregation group: the alerts of one route with equal group labels, and their timer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertrouter.engine.changes import GroupState
+from alertrouter.engine.slot import GroupId, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.receiver import Integration
+    from alertrouter.core.route import Route
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.decision import Send
+    from alertrouter.engine.known import Known
+
+
+class AggregationGroup:
+    """One group, alive as long as it has members.
+
+    ``due`` is the next flush and ``recheck`` an earlier moment at which a group that is held back may have become
+    free (D10). ``version`` counts changes of members. ``open`` holds the sends of the running flush; while there are
+    any, no other flush begins. ``seen_resolved`` are the members that were resolved when the running flush began, with
+    the time of their last report. ``muted`` are the members that the last flush kept back.
+    """
+
+    __slots__ = (
+        "closing",
+        "created_at",
+        "due",
+        "failed",
+        "flush_number",
+        "held",
+        "id",
+        "key",
+        "labels",
+        "members",
+        "muted",
+        "open",
+        "overdue",
+        "quiet_stamp",
+        "quiet_until",
+        "recheck",
+        "records",
+        "route",
+        "seen_resolved",
+        "settled_at",
+        "tick",
+        "timer",
+        "version",
+    )
+
+    def __init__(self, route: Route, labels: Labels, *, created_at: Moment, due: Moment) -> None:
+        self.id = GroupId(route.identity, labels)
+        self.route = route
+        self.labels = labels
+        self.key = route.group_key(labels)
+        self.members: dict[Known, None] = {}
+        self.created_at = created_at
+        self.due = due
+        self.recheck: Moment | None = None
+        self.timer: Moment | None = None
+        self.tick: Moment | None = None
+        self.settled_at: Moment | None = None
+        self.flush_number = 0
+        self.version = 0
+        self.held = False
+        self.closing = False
+        self.open: dict[Slot, Send] = {}
+        self.failed = False
+        self.overdue = False
+        self.seen_resolved: list[tuple[Known, Moment]] = []
+        self.muted: frozenset[Known] = frozenset()
+        self.quiet_stamp: tuple[int, ...] = ()
+        self.quiet_until: Moment = 0
+        self.records: dict[Slot, object] = {}
+
+    def slot(self, integration: Integration) -> Slot:
+        """The name of this group's log entry for one of its receiver's integrations."""
+        return Slot(self.id, self.route.receiver.name, integration.key)
+
+    def slots(self) -> Iterator[tuple[Slot, Integration]]:
+        """Each integration that is told about this group, with the name of its log entry."""
+        for integration in self.route.receiver.integrations:
+            yield self.slot(integration), integration
+
+    def moves_to(self, route: Route) -> None:
+        """Belong to the node of a new configuration that goes on for the old one."""
+        self.route = route
+        self.id = GroupId(route.identity, self.labels)
+        self.key = route.group_key(self.labels)
+
+    def state(self) -> GroupState:
+        """What must be remembered."""
+        return GroupState(
+            id=self.id,
+            receiver=self.route.receiver.name,
+            key=self.route.key,
+            path=self.route.id,
+            created_at=self.created_at,
+            due=self.due,
+            tick=self.tick,
+            settled_at=self.settled_at,
+            flush_number=self.flush_number,
+            held=self.held,
+        )

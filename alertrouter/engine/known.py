@@ -1,0 +1,88 @@
+"""What the engine knows of one alert."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertrouter.core.alert import Alert
+
+if TYPE_CHECKING:
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.route import Route
+    from alertrouter.core.silence import Silence
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.group import AggregationGroup
+    from alertrouter.engine.inhibition import Target
+
+
+class Known:
+    """The engine's record of one label set: its current report, and what follows from it.
+
+    It changes in place, so that a heartbeat, which moves nothing but the end, costs next to nothing.
+    ``listing`` is free for whoever lists alerts: a serialised form, forgotten whenever anything but
+    ``ends_at`` and ``updated_at`` changes. ``over`` says that the end of this episode was recorded.
+    """
+
+    __slots__ = (
+        "annotations",
+        "ends_at",
+        "ends_offset",
+        "generator_url",
+        "groups",
+        "labels",
+        "listing",
+        "over",
+        "routes",
+        "silences",
+        "silences_version",
+        "starts_at",
+        "starts_offset",
+        "targets",
+        "timeout",
+        "updated_at",
+    )
+
+    def __init__(self, alert: Alert, routes: list[Route]) -> None:
+        self.labels: Labels = alert.labels
+        self.routes = routes
+        self.groups: list[AggregationGroup] = []
+        self.over = False
+        self.listing: object = None
+        self.targets: tuple[Target, ...] | None = None
+        self.silences: tuple[Silence, ...] = ()
+        self.silences_version = 0
+        self.take(alert)
+
+    def take(self, alert: Alert) -> None:
+        """Let this report be the current one."""
+        assert alert.ends_at is not None
+        self.annotations = alert.annotations
+        self.starts_at: Moment = alert.starts_at
+        self.ends_at: Moment = alert.ends_at
+        self.updated_at: Moment = alert.updated_at
+        self.generator_url = alert.generator_url
+        self.timeout = alert.timeout
+        self.starts_offset = alert.starts_offset
+        self.ends_offset = alert.ends_offset
+        self.listing = None
+
+    def alert(self) -> Alert:
+        """The current report as a value."""
+        return self._value(self.ends_at)
+
+    def as_told(self, now: Moment) -> Alert:
+        """The alert as a message shows it: without an end while it fires."""
+        return self._value(self.ends_at if self.ends_at <= now else None)
+
+    def _value(self, ends_at: Moment | None) -> Alert:
+        return Alert(
+            labels=self.labels,
+            annotations=self.annotations,
+            starts_at=self.starts_at,
+            ends_at=ends_at,
+            updated_at=self.updated_at,
+            generator_url=self.generator_url,
+            timeout=self.timeout,
+            starts_offset=self.starts_offset,
+            ends_offset=self.ends_offset,
+        )
