@@ -84,7 +84,7 @@ class Labels(dict[str, str]):
         """``{a="1", b="2"}`` with Go-quoted values, as in a group key (`semantics.md` 2.4)."""
         return "{" + ", ".join([f"{name}={quote(value)}" for name, value in self.items()]) + "}"
 
-    def __hash__(self) -> int:  # type: ignore[override]
+    def __hash__(self) -> int:
         try:
             return self._hash
         except AttributeError:

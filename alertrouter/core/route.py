@@ -20,7 +20,7 @@ class Route:
     """One node of the routing tree.
 
     ``group_by`` None groups by all labels. ``key`` is the text of the matchers from the root down, ``id``
-    the same with the places among siblings; ``identity`` is the name under which the node's groups are
+    the same with the places among siblings, ``place`` those places alone (``0/2``; empty for the root); ``identity`` is the name under which the node's groups are
     remembered: it stays the same over edits that leave the node recognisable (D7 of `semantics.md` 12.2).
     """
 
@@ -38,6 +38,7 @@ class Route:
     key: str
     id: str
     identity: str
+    place: str = ""
     routes: Sequence[Route] = ()
 
     def match(self, labels: Mapping[str, str]) -> list[Route]:

@@ -43,7 +43,7 @@ class GroupState:
 
     ``tick`` is the last flush (None before the first) and ``due`` the next; later flushes without anything to
     say may have moved both by whole group intervals since this was written. ``settled_at`` is the tick of the
-    last flush that ended well: resolved alerts it saw have left the group. ``key`` and ``path`` (the route's id)
+    last flush that ended well: resolved alerts it saw have left the group. ``key`` and ``path`` (the route's place)
     tell which route it was, should its identity be looked for in another configuration.
     """
 

@@ -99,7 +99,7 @@ class AggregationGroup:
             id=self.id,
             receiver=self.route.receiver.name,
             key=self.route.key,
-            path=self.route.id,
+            path=self.route.place,
             created_at=self.created_at,
             due=self.due,
             tick=self.tick,

@@ -20,9 +20,9 @@ class RouteTrace(NamedTuple):
 
 
 def traces(root: Route) -> Iterator[RouteTrace]:
-    """Each node of a tree; ``path`` is its place among siblings at each level, as ``0/2`` (empty: the root)."""
-    for path, route in _walk(root, ""):
-        yield RouteTrace(route.identity, path, route.receiver.name)
+    """Each node of a tree."""
+    for route in root.walk():
+        yield RouteTrace(route.identity, route.place, route.receiver.name)
 
 
 def recognise(root: Route, before: Iterable[RouteTrace]) -> Route:
@@ -31,37 +31,23 @@ def recognise(root: Route, before: Iterable[RouteTrace]) -> Route:
     A node is the same when its identity is (a name given to it, or the text of all matchers down to it with the
     receiver), or else when it stands in the same place and has the same receiver as one that is gone.
     """
+    traced = list(before)
     now = {trace.identity for trace in traces(root)}
-    gone = {(t.path, t.receiver): t.identity for t in before if t.identity not in now}
+    gone = {(t.path, t.receiver): t.identity for t in traced if t.identity not in now}
     if not gone:
         return root
-    known = {t.identity for t in before}
+    known = {t.identity for t in traced}
     renamed = {
-        path: gone[path, route.receiver.name]
-        for path, route in _walk(root, "")
-        if route.identity not in known and (path, route.receiver.name) in gone
+        route.place: gone[route.place, route.receiver.name]
+        for route in root.walk()
+        if route.identity not in known and (route.place, route.receiver.name) in gone
     }
-    return _with_identities(root, "", renamed) if renamed else root
+    return _with_identities(root, renamed) if renamed else root
 
 
-def _walk(route: Route, path: str) -> Iterator[tuple[str, Route]]:
-    yield path, route
-    for place, child in enumerate(route.routes):
-        yield from _walk(child, _below(path, place))
-
-
-def _below(path: str, place: int) -> str:
-    return f"{path}/{place}" if path else str(place)
-
-
-def _with_identities(route: Route, path: str, identities: Mapping[str, str]) -> Route:
+def _with_identities(route: Route, identities: Mapping[str, str]) -> Route:
     return replace(
         route,
-        identity=identities.get(path, route.identity),
-        routes=tuple(
-            [
-                _with_identities(child, _below(path, place), identities)
-                for place, child in enumerate(route.routes)
-            ]
-        ),
+        identity=identities.get(route.place, route.identity),
+        routes=tuple([_with_identities(child, identities) for child in route.routes]),
     )

@@ -74,7 +74,7 @@ class SilenceIndex:
     def _refresh(self, known: Known) -> None:
         labels = known.labels
         new = known.silences_version - self._added_since
-        if 0 <= new and len(self._added) - new <= _FEW:
+        if new >= 0 and len(self._added) - new <= _FEW:
             fresh = [s for id_ in self._added[new:] if (s := self.by_id[id_]).covers(labels)]
             if fresh:
                 known.silences += tuple(fresh)

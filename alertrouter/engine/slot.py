@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from alertrouter.core.labels import Labels
+from alertrouter.core.labels import Labels  # noqa: TC001 - a named tuple's annotations are looked at
 
 
 class GroupId(NamedTuple):

@@ -1,0 +1,489 @@
+"""The engine: all live state, fed with events and moments, giving back what changed and what is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from alertrouter.core import silence as silences
+from alertrouter.core.alert import merge
+from alertrouter.core.matcher_syntax import Mode
+from alertrouter.core.silence import InvalidSilence, Silence, SilenceNotFound, SilenceState
+from alertrouter.core.time import HOUR, SECOND
+from alertrouter.engine.changes import AlertTransition, Changes, SilenceChange, StoredState, Transition
+from alertrouter.engine.flusher import Flusher
+from alertrouter.engine.group import AggregationGroup
+from alertrouter.engine.inhibition import InhibitionIndex, Inhibitor
+from alertrouter.engine.known import Known
+from alertrouter.engine.limit import AlertnameLimit
+from alertrouter.engine.reroute import recognise, traces
+from alertrouter.engine.silence_size import silence_size
+from alertrouter.engine.silences import SilenceIndex
+from alertrouter.engine.slot import GroupId
+from alertrouter.engine.view import Suppression
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from alertrouter.core.alert import Alert
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.notification import ReceiverDatum
+    from alertrouter.core.reason import FailureReason
+    from alertrouter.core.route import Route
+    from alertrouter.core.routing import Routing
+    from alertrouter.core.time import Duration, Moment
+    from alertrouter.engine.changes import LogEntry
+    from alertrouter.engine.decision import Flush, Quiet, Send
+    from alertrouter.engine.slot import Slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """What the command line says that decides.
+
+    ``compat_strict`` turns D8 and D10 off: timers restart at a reload, and a group that was muted waits for its group
+    interval. ``start_delay`` counts from ``started_at``; until it is over nothing is flushed.
+    """
+
+    started_at: Moment = 0
+    start_delay: Duration = 0
+    retention: Duration = 120 * HOUR
+    alertname_limit: int = 0
+    max_silences: int = 0
+    max_silence_size: int = 0
+    mode: Mode = Mode.FALLBACK
+    compat_strict: bool = False
+
+
+@dataclass(slots=True)
+class Received:
+    """What taking in alerts did: ``limited`` counts those dropped by the limit per alertname, by alertname."""
+
+    changes: Changes
+    limited: dict[str, int]
+
+
+class Engine:
+    """Decides who is told what, and when. No clock, no I/O: the same events give the same decisions.
+
+    ``known`` holds every alert by its labels, ``groups`` every live aggregation group, ``silences`` the stored silences
+    by id, ``entries`` the notification log. They are for reading; what changes them are the methods.
+    """
+
+    def __init__(self, routing: Routing, settings: EngineSettings | None = None) -> None:
+        self.settings = settings or EngineSettings()
+        self.routing = routing
+        self.known: dict[Labels, Known] = {}
+        self.group_by_id: dict[GroupId, AggregationGroup] = {}
+        self.silence_index = SilenceIndex()
+        self.limit = AlertnameLimit(self.settings.alertname_limit)
+        self._moved: dict[Known, None] = {}
+        self.inhibition = InhibitionIndex(routing.inhibition_rules)
+        self.flusher = Flusher(
+            self.group_by_id,
+            self._suppression(),
+            retention=self.settings.retention,
+            compat_strict=self.settings.compat_strict,
+        )
+
+    # What the outside reads
+
+    @property
+    def groups(self) -> Collection[AggregationGroup]:
+        """The live aggregation groups."""
+        return self.group_by_id.values()
+
+    @property
+    def silences(self) -> Mapping[str, Silence]:
+        """The stored silences by id, ended ones included until their retention is over."""
+        return self.silence_index.by_id
+
+    @property
+    def entries(self) -> Mapping[Slot, LogEntry]:
+        """The notification log."""
+        return self.flusher.entries
+
+    def silenced_by(self, known: Known, now: Moment) -> tuple[Silence, ...]:
+        """The silences that mute this alert now."""
+        return self.silence_index.covering(known, now)
+
+    def inhibited_by(self, known: Known, now: Moment) -> Known | None:
+        """The source that inhibits this alert by the first rule that does."""
+        inhibitor = self.inhibition.inhibitor(known, now)
+        return inhibitor.source if inhibitor else None
+
+    def inhibitors(self, known: Known, now: Moment) -> list[Inhibitor]:
+        """Every rule and source that inhibits this alert."""
+        return list(self.inhibition.inhibitors(known, now))
+
+    def muted_by(self, group: AggregationGroup, now: Moment) -> list[str]:
+        """The names of the time intervals that mute this group now."""
+        return self.flusher.suppression.interval_names(group.route, now)
+
+    def receivers_of(self, known: Known) -> list[str]:
+        """The receiver of every route that handles this alert, in order, possibly with repeats."""
+        return [route.receiver.name for route in known.routes]
+
+    def alert_states(self, now: Moment) -> dict[str, int]:
+        """Unresolved alerts in groups by the strongest state any group's last flush gave them."""
+        counts = {"active": 0, "suppressed": 0, "unprocessed": 0}
+        for known in self.known.values():
+            if known.groups and known.ends_at > now:
+                if any(known in group.muted for group in known.groups):
+                    counts["suppressed"] += 1
+                elif any(group.tick is not None for group in known.groups):
+                    counts["active"] += 1
+                else:
+                    counts["unprocessed"] += 1
+        return counts
+
+    # Alerts
+
+    def receive(self, alerts: Iterable[Alert], now: Moment) -> Received:
+        """Take in valid alerts in the order they were reported, all as of this moment."""
+        received = Received(Changes(), {})
+        for alert in alerts:
+            known = self.known.get(alert.labels)
+            if known is None:
+                self._first_seen(alert, received, now)
+            elif not self.heartbeat(known, alert, now):
+                self._reported_again(known, alert, received, now)
+        return received
+
+    def heartbeat(self, known: Known, alert: Alert, now: Moment) -> bool:
+        """Take in a report that may say nothing new but a later end; False, and nothing done, when it says more.
+
+        A heartbeat is remembered with ``take_moved``, not with every change.
+        """
+        assert alert.ends_at is not None
+        if (
+            known.ends_at <= now
+            or alert.ends_at <= now
+            or alert.starts_at != known.starts_at
+            or alert.generator_url != known.generator_url
+            or alert.annotations != known.annotations
+            or alert.ends_at <= known.starts_at
+        ):
+            return False
+        self.beat(known, alert.ends_at, now, timeout=alert.timeout, ends_offset=alert.ends_offset)
+        return True
+
+    def beat(
+        self, known: Known, ends_at: Moment, now: Moment, *, timeout: bool, ends_offset: int = 0
+    ) -> None:
+        """Move the end of a firing alert as a report does that says nothing else; the end lies in the future.
+
+        A report that does not resolve cannot shorten an end that was given explicitly.
+        """
+        if ends_at >= known.ends_at or known.timeout:
+            known.ends_at = ends_at
+            known.ends_offset = ends_offset
+        known.timeout = timeout
+        known.updated_at = now
+        self._moved[known] = None
+
+    def take_moved(self) -> list[Alert]:
+        """The alerts whose end heartbeats have moved since this was asked last."""
+        moved, self._moved = self._moved, {}
+        return [known.alert() for known in moved]
+
+    def _first_seen(self, alert: Alert, received: Received, now: Moment) -> None:
+        if not self._within_limit(alert.labels, None, received, now):
+            return
+        known = Known(alert, self.routing.route.match(alert.labels))
+        self.known[alert.labels] = known
+        self.limit.count(alert.labels.get("alertname", ""), known)
+        self._reported(known, alert, Transition.FIRED, received, now)
+
+    def _reported_again(self, known: Known, alert: Alert, received: Received, now: Moment) -> None:
+        if not self._within_limit(alert.labels, known, received, now):
+            return
+        self.limit.count(alert.labels.get("alertname", ""), known)
+        before = known.alert()
+        merged = merge(before, alert, now)
+        if merged is before:
+            return
+        known.take(merged)
+        refired = before.resolved(now) and not merged.resolved(now)
+        self._reported(known, merged, Transition.FIRED if refired else Transition.CHANGED, received, now)
+
+    def _within_limit(self, labels: Labels, known: Known | None, received: Received, now: Moment) -> bool:
+        name = labels.get("alertname", "")
+        if self.limit.admits(name, known, now):
+            return True
+        received.limited[name] = received.limited.get(name, 0) + 1
+        return False
+
+    def _reported(
+        self, known: Known, alert: Alert, kind: Transition, received: Received, now: Moment
+    ) -> None:
+        changes = received.changes
+        changes.alerts.append(alert)
+        self._moved.pop(known, None)
+        if alert.resolved(now):
+            # A resolve that is only repeated is no transition.
+            if not known.over:
+                known.over = True
+                changes.transitions.append(AlertTransition(at=now, kind=Transition.RESOLVED, alert=alert))
+        else:
+            known.over = False
+            changes.transitions.append(AlertTransition(at=now, kind=kind, alert=alert))
+        if self.inhibition.observe(known):
+            self.flusher.recheck_held(now)
+        for route in known.routes:
+            self.put_in_group(known, route, changes, now)
+
+    def put_in_group(self, known: Known, route: Route, changes: Changes, now: Moment) -> None:
+        labels = route.group_labels(known.labels)
+        group = self.group_by_id.get(GroupId(route.identity, labels))
+        if group is None or group.closing:
+            # An alert that is old already has waited long enough.
+            waits = known.starts_at + route.group_wait >= now
+            due = now + route.group_wait if waits else now
+            group = AggregationGroup(route, labels, created_at=now, due=due)
+            self.group_by_id[group.id] = group
+            self.flusher.schedule(group)
+            changes.groups.append(group.state())
+        self.flusher.join(group, known)
+
+    def collect_alerts(self, now: Moment) -> Changes:
+        """Forget the alerts that are resolved and that no group still has to tell of."""
+        changes = Changes()
+        for known in [k for k in self.known.values() if k.ends_at <= now and not k.groups]:
+            del self.known[known.labels]
+            self._moved.pop(known, None)
+            self.inhibition.forget(known)
+            self.limit.forget(known)
+            alert = known.alert()
+            if not known.over:
+                changes.transitions.append(AlertTransition(at=now, kind=Transition.EXPIRED, alert=alert))
+            changes.transitions.append(AlertTransition(at=now, kind=Transition.COLLECTED, alert=alert))
+            changes.collected_alerts.append(known.labels)
+        return changes
+
+    # Silences
+
+    def save_silence(self, proposed: Silence, now: Moment, fresh_id: str) -> tuple[Silence, Changes]:
+        """Create a silence, or edit the one whose id is given, in place or by a successor (`semantics.md` 6.4).
+
+        ``fresh_id`` names a silence that is made. Raises ``InvalidSilence`` or ``SilenceNotFound``.
+        """
+        silences.check(proposed, self.settings.mode)
+        changes = Changes()
+        previous = None
+        if proposed.id:
+            previous = self.silences.get(proposed.id)
+            if previous is None:
+                raise SilenceNotFound("silence not found")
+            if silences.may_update(previous, proposed, now):
+                saved = replace(proposed, updated_at=now)
+                self._check_size(saved)
+                self._keep_silence(saved, "updated", changes, now)
+                return saved, changes
+        saved = replace(proposed, id=fresh_id, starts_at=max(proposed.starts_at, now), updated_at=now)
+        limit = self.settings.max_silences
+        if limit > 0 and len(self.silences) + 1 > limit:
+            raise InvalidSilence(
+                f"exceeded maximum number of silences: {len(self.silences)} (limit: {limit})"
+            )
+        self._check_size(saved)
+        if previous is not None and previous.state(now) is not SilenceState.EXPIRED:
+            self._keep_silence(previous.expired_at(now), "expired", changes, now)
+        self._keep_silence(saved, "created", changes, now)
+        return saved, changes
+
+    def expire_silence(self, silence_id: str, now: Moment) -> Changes:
+        """End a silence now; one that is over stays as it is. Raises ``SilenceNotFound``."""
+        silence = self.silences.get(silence_id)
+        if silence is None:
+            raise SilenceNotFound("silence not found")
+        changes = Changes()
+        expired = silence.expired_at(now)
+        if expired is not silence:
+            self._keep_silence(expired, "expired", changes, now)
+        return changes
+
+    def _check_size(self, silence: Silence) -> None:
+        limit = self.settings.max_silence_size
+        if limit > 0 and (size := silence_size(silence, self.settings.retention)) > limit:
+            raise InvalidSilence(f"silence exceeded maximum size: {size} bytes (limit: {limit} bytes)")
+
+    def _keep_silence(self, silence: Silence, action: str, changes: Changes, now: Moment) -> None:
+        self.silence_index.put(silence)
+        changes.silences.append(SilenceChange(at=now, action=action, silence=silence))
+        self.flusher.recheck_held(now)
+
+    # Time
+
+    def next_due(self) -> Moment | None:
+        """When ``flush`` should be called next; None when nothing is waiting."""
+        due = self.flusher.next_due()
+        return None if due is None else max(due, self._dispatch_from)
+
+    @property
+    def _dispatch_from(self) -> Moment:
+        return self.settings.started_at + self.settings.start_delay if self.settings.start_delay else 0
+
+    def flush(self, now: Moment, *, at_most: int = 1000) -> tuple[list[Flush], Changes]:
+        """Flush the groups that are due, not more than so many of them; ``next_due`` tells whether more are left.
+
+        The sends of the flushes are handed to delivery, which reports each with ``delivered``, ``failed`` or
+        ``withdrawn``; until all are reported the group does not flush again.
+        """
+        if now < self._dispatch_from:
+            return [], Changes()
+        return self.flusher.flush(now, at_most=at_most)
+
+    def renew(self, send: Send, now: Moment) -> Send | Quiet:
+        """Take the decision again on what is known now; to be asked before every attempt."""
+        return self.flusher.renew(send, now)
+
+    def delivered(
+        self,
+        send: Send,
+        now: Moment,
+        receiver_data: Mapping[str, ReceiverDatum] | None = None,
+        *,
+        attempts: int = 1,
+    ) -> Changes:
+        """The receiver took the message. ``receiver_data`` None keeps what was kept before."""
+        return self.flusher.delivered(send, now, receiver_data, attempts=attempts)
+
+    def failed(
+        self, send: Send, now: Moment, failure: FailureReason, error: str, *, attempts: int = 1
+    ) -> Changes:
+        """Delivery gave the message up; the next flush of the group tries again."""
+        return self.flusher.failed(send, now, failure, error, attempts=attempts)
+
+    def withdrawn(self, send: Send, quiet: Quiet, now: Moment, *, attempts: int = 0) -> Changes:
+        """The message was not due any more when it was about to be sent."""
+        return self.flusher.withdrawn(send, quiet, now, attempts=attempts)
+
+    def maintain(self, now: Moment) -> Changes:
+        """Forget silences and log entries that are past their time."""
+        changes = self.flusher.expire_entries(now)
+        for silence in list(self.silences.values()):
+            if silence.ends_at + self.settings.retention <= now:
+                self.silence_index.remove(silence.id)
+                changes.removed_silences.append(silence.id)
+        return changes
+
+    # Configuration
+
+    def reconfigure(self, routing: Routing, now: Moment) -> Changes:
+        """Go on under another configuration: alerts, silences and log stay, groups follow their routes (D7, D8)."""
+        before = list(traces(self.routing.route))
+        routing = replace(routing, route=recognise(routing.route, before))
+        changes = Changes()
+        self._take_routing(routing)
+        routes = {route.identity: route for route in routing.route.walk()}
+        old_groups = list(self.group_by_id.values())
+        self.group_by_id.clear()
+        for group in old_groups:
+            route = routes.get(group.id.route)
+            if route is None or group.closing:
+                self._orphan(group, changes, now, close=group.closing or routing.close_orphaned_groups)
+                continue
+            self._follow(group, route, changes, now)
+        for known in self.known.values():
+            self._rejoin(known, changes, now)
+        for group in [g for g in self.group_by_id.values() if not g.members]:
+            self.flusher.remove(group, changes)
+        self.flusher.recheck_held(now)
+        return changes
+
+    def _take_routing(self, routing: Routing) -> None:
+        self.routing = routing
+        self.inhibition = InhibitionIndex(routing.inhibition_rules)
+        for known in self.known.values():
+            known.targets = None
+            known.routes = routing.route.match(known.labels)
+            known.listing = None
+            self.inhibition.observe(known)
+        self.flusher.reconfigured(self._suppression())
+
+    def _suppression(self) -> Suppression:
+        return Suppression(self.inhibition, self.silence_index, self.routing.time_intervals)
+
+    def _orphan(self, group: AggregationGroup, changes: Changes, now: Moment, *, close: bool) -> None:
+        for known in group.members:
+            known.groups.remove(group)
+        if close and self.flusher.owes(group):
+            group.closing = True
+            self.group_by_id[group.id] = group
+            if not group.open:
+                group.due = now
+                self.flusher.schedule(group)
+        else:
+            self.flusher.remove(group, changes)
+
+    def _follow(self, group: AggregationGroup, route: Route, changes: Changes, now: Moment) -> None:
+        old = group.route
+        labels = group.labels
+        regrouped = next((k for k in group.members if route.group_labels(k.labels) != labels), None)
+        if regrouped is not None:
+            # The route groups by other labels now: its alerts find new groups.
+            for known in group.members:
+                known.groups.remove(group)
+            self.flusher.remove(group, changes)
+            return
+        group.moves_to(route)
+        self.group_by_id[group.id] = group
+        group.version += 1
+        for known in [k for k in group.members if route not in k.routes]:
+            self.flusher.leave(group, known)
+        if self.settings.compat_strict:
+            self._restart_timer(group, now)
+        elif group.tick is None and old.group_wait != route.group_wait:
+            group.due = max(now, group.created_at + route.group_wait)
+        elif group.tick is not None and old.group_interval != route.group_interval:
+            group.due = max(now, group.tick + route.group_interval)
+        if not group.open:
+            self.flusher.schedule(group)
+        changes.groups.append(group.state())
+
+    def _restart_timer(self, group: AggregationGroup, now: Moment) -> None:
+        # Compat: with --compat.strict a reload makes every group anew, by the rule for new groups.
+        first = next(iter(group.members), None)
+        wait = group.route.group_wait
+        group.due = now if first is None or first.starts_at + wait < now else now + wait
+        group.tick = None
+        group.created_at = now
+
+    def _rejoin(self, known: Known, changes: Changes, now: Moment) -> None:
+        member_of = {group.id for group in known.groups}
+        for route in known.routes:
+            group_id = GroupId(route.identity, route.group_labels(known.labels))
+            # An alert that is over is told of where it was, and not brought up elsewhere.
+            if group_id not in member_of and known.ends_at > now:
+                self.put_in_group(known, route, changes, now)
+
+    # Recovery
+
+    def load(self, state: StoredState, now: Moment, *, end_grace: Duration = 0) -> Changes:
+        """Take over what was remembered. To be called once, before anything else.
+
+        ``end_grace``: by how much heartbeats may have moved an end without its being written; 0 after a clean stop.
+        Flushes that came due meanwhile are spread over the next seconds. Returns what the start itself changed.
+        """
+        from alertrouter.engine.restore import (
+            restore,
+        )  # restore drives the engine's own parts, so it imports them
+
+        return restore(self, state, now, end_grace=end_grace)
+
+    def stored_state(self, now: Moment) -> StoredState:
+        """Everything that must be remembered, as a whole: for a store that has lost the thread."""
+        return StoredState(
+            alerts=[known.alert() for known in self.known.values()],
+            groups=[group.state() for group in self.group_by_id.values()],
+            entries=list(self.entries.values()),
+            silences=list(self.silences.values()),
+            intents=list(chain.from_iterable(group.open for group in self.group_by_id.values())),
+            seen_at=now,
+        )
+
+
+#: After a start, alerts whose end passed while nobody listened are given this long to be reported again.
+RESEND_GRACE = 90 * SECOND
