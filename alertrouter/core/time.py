@@ -6,7 +6,7 @@ Both fit 64 bits: what is outside saturates when it is read.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 from functools import lru_cache
 
@@ -28,7 +28,7 @@ ZERO_TIME = "0001-01-01T00:00:00Z"
 
 _LAYOUT = "2006-01-02T15:04:05Z07:00"
 _ZERO_TIME_SECONDS = -62_135_596_800
-_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
@@ -71,7 +71,12 @@ def parse_timestamp(text: str) -> tuple[Moment | None, int]:
     try:
         if len(text) == 24:
             return _minutes[text[:16]] + _SECONDS[text[16:19]] + _FRACTIONS[text[19:]], 0
-        if text[19:20] == "." and text[-1] == "Z" and (digits := text[20:-1]).isdecimal() and digits.isascii():
+        if (
+            text[19:20] == "."
+            and text[-1] == "Z"
+            and (digits := text[20:-1]).isdecimal()
+            and digits.isascii()
+        ):
             return _minutes[text[:16]] + _SECONDS[text[16:19]] + int(digits[:9].ljust(9, "0")), 0
     except KeyError:
         pass
@@ -155,7 +160,7 @@ def format_rfc3339(moment: Moment | None, offset: int = 0) -> str:
 
 @lru_cache(maxsize=8192)
 def _second_text(second: int) -> str:
-    moment = _EPOCH + datetime.timedelta(seconds=second)
+    moment = _EPOCH + dt.timedelta(seconds=second)
     return moment.strftime("%Y-%m-%dT%H:%M:%S")
 
 
