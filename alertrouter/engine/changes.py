@@ -130,7 +130,10 @@ class SilenceChange:
 
 @dataclass(slots=True)
 class Changes:
-    """What one event changed, to be committed together; empty when nothing must be remembered."""
+    """What one event changed, to be committed together; empty when nothing must be remembered.
+
+    What is both written and removed in one of these is removed.
+    """
 
     alerts: list[Alert] = field(default_factory=list)
     collected_alerts: list[Labels] = field(default_factory=list)
@@ -156,19 +159,6 @@ class Changes:
             or self.removed_entries
             or self.removed_silences
         )
-
-    def add(self, other: Changes) -> None:
-        """Take over what another event changed, as later than this."""
-        self.alerts += other.alerts
-        self.collected_alerts += other.collected_alerts
-        self.transitions += other.transitions
-        self.groups += other.groups
-        self.removed_groups += other.removed_groups
-        self.entries += other.entries
-        self.removed_entries += other.removed_entries
-        self.silences += other.silences
-        self.removed_silences += other.removed_silences
-        self.decisions += other.decisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

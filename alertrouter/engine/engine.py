@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -60,8 +60,8 @@ class EngineSettings:
 class Received:
     """What taking in alerts did: ``limited`` counts those dropped by the limit per alertname, by alertname."""
 
-    changes: Changes
-    limited: dict[str, int]
+    changes: Changes = field(default_factory=Changes)
+    limited: dict[str, int] = field(default_factory=dict)
 
 
 class Engine:
@@ -142,14 +142,19 @@ class Engine:
 
     def receive(self, alerts: Iterable[Alert], now: Moment) -> Received:
         """Take in valid alerts in the order they were reported, all as of this moment."""
-        received = Received(Changes(), {})
+        received = Received()
         for alert in alerts:
-            known = self.known.get(alert.labels)
-            if known is None:
-                self._first_seen(alert, received, now)
-            elif not self.heartbeat(known, alert, now):
-                self._reported_again(known, alert, received, now)
+            self.take_in(alert, received, now)
         return received
+
+    def take_in(self, alert: Alert, received: Received, now: Moment) -> Known | None:
+        """Take in one valid alert and add what it changes; what is known of it now, None when a limit dropped it."""
+        known = self.known.get(alert.labels)
+        if known is None:
+            return self._first_seen(alert, received, now)
+        if not self.heartbeat(known, alert, now):
+            self._reported_again(known, alert, received, now)
+        return known
 
     def heartbeat(self, known: Known, alert: Alert, now: Moment) -> bool:
         """Take in a report that may say nothing new but a later end; False, and nothing done, when it says more.
@@ -188,13 +193,14 @@ class Engine:
         moved, self._moved = self._moved, {}
         return [known.alert() for known in moved]
 
-    def _first_seen(self, alert: Alert, received: Received, now: Moment) -> None:
+    def _first_seen(self, alert: Alert, received: Received, now: Moment) -> Known | None:
         if not self._within_limit(alert.labels, None, received, now):
-            return
+            return None
         known = Known(alert, self.routing.route.match(alert.labels))
         self.known[alert.labels] = known
         self.limit.count(alert.labels.get("alertname", ""), known)
         self._reported(known, alert, Transition.FIRED, received, now)
+        return known
 
     def _reported_again(self, known: Known, alert: Alert, received: Received, now: Moment) -> None:
         if not self._within_limit(alert.labels, known, received, now):
@@ -252,6 +258,7 @@ class Engine:
         changes = Changes()
         for known in [k for k in self.known.values() if k.ends_at <= now and not k.groups]:
             del self.known[known.labels]
+            known.gone = True
             self._moved.pop(known, None)
             self.inhibition.forget(known)
             self.limit.forget(known)

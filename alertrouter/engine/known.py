@@ -20,7 +20,8 @@ class Known:
 
     It changes in place, so that a heartbeat, which moves nothing but the end, costs next to nothing.
     ``listing`` is free for whoever lists alerts: a serialised form, forgotten whenever anything but
-    ``ends_at`` and ``updated_at`` changes. ``over`` says that the end of this episode was recorded.
+    ``ends_at`` and ``updated_at`` changes. ``over`` says that the end of this episode was recorded, ``gone`` that the
+    engine has forgotten the alert.
     """
 
     __slots__ = (
@@ -28,6 +29,7 @@ class Known:
         "ends_at",
         "ends_offset",
         "generator_url",
+        "gone",
         "groups",
         "labels",
         "listing",
@@ -47,6 +49,7 @@ class Known:
         self.routes = routes
         self.groups: list[AggregationGroup] = []
         self.over = False
+        self.gone = False
         self.listing: object = None
         self.targets: tuple[Target, ...] | None = None
         self.silences: tuple[Silence, ...] = ()
