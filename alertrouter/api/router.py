@@ -1,0 +1,67 @@
+"""What the API asks of the daemon behind it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alertrouter.core.silence import Silence
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.engine import Engine
+    from alertrouter.engine.group import AggregationGroup
+
+
+class UnavailableError(Exception):
+    """It cannot be done now and may be tried again: state is being loaded, or the database cannot be written.
+
+    Answered with 503 and the message.
+    """
+
+
+class ReloadError(Exception):
+    """The configuration cannot be used, the message says why; the old one stays in force."""
+
+
+class Router(Protocol):
+    """The daemon, as the API sees it. What is read is read from the engine, between two awaits."""
+
+    @property
+    def engine(self) -> Engine:
+        """The live state. Raises ``UnavailableError`` until it is loaded."""
+
+    @property
+    def original_config(self) -> str:
+        """The configuration in force, written out with its defaults and with secrets masked."""
+
+    @property
+    def started_at(self) -> Moment:
+        """When this process started."""
+
+    def now(self) -> Moment:
+        """What time it is."""
+
+    def not_ready(self) -> str | None:
+        """Why requests should go elsewhere, in words; None when ready."""
+
+    def route_labels(self, group: AggregationGroup, now: Moment) -> Mapping[str, str]:
+        """The labels of the group's route, templates rendered on its alerts. Only asked where there are templates."""
+
+    async def post_alerts(self, body: bytes) -> Sequence[str]:
+        """Take in the alerts of a request body; what is wrong with those that were left out.
+
+        Returns when the others are stored. Raises ``wire.SchemaError`` (nothing was taken in) or ``UnavailableError``.
+        """
+
+    async def save_silence(self, proposed: Silence) -> Silence:
+        """Create or edit a silence; returns, once it is stored, the one that is in force.
+
+        Raises ``InvalidSilence``, ``SilenceNotFound`` or ``UnavailableError``.
+        """
+
+    async def expire_silence(self, silence_id: str) -> None:
+        """End a silence; returns once that is stored. Raises ``SilenceNotFound`` or ``UnavailableError``."""
+
+    async def reload(self) -> None:
+        """Read the configuration file and go on under it. Raises ``ReloadError``."""
