@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.alert import Alert, problem_with
-from alertrouter.core.labels import Labels
+from alertrouter.core.labels import Labels  # noqa: TC001 - a named tuple's annotations are looked at
 from alertrouter.core.time import parse_timestamp
 from alertrouter.engine.engine import Received
 from alertrouter.wire import SchemaError, labels_from_raw
@@ -100,10 +100,15 @@ class Intake:
             taken.problems.append(problem)
             return
         known = self._engine.take_in(alert, taken.received, now)
-        if known is not None and known.annotations is alert.annotations and raw.startsAt is not None:
+        if (
+            known is not None
+            and raw.startsAt is not None
+            and known.starts_at == alert.starts_at
+            and known.annotations == alert.annotations
+        ):
             self._seen[key] = _Seen(
                 known,
-                alert.annotations,
+                known.annotations,
                 bytes(raw.annotations),
                 raw.startsAt,
                 alert.starts_at,
