@@ -11,6 +11,10 @@ from alertrouter.core.go_quote import quote
 from alertrouter.core.pattern import Pattern
 
 
+class MatcherSyntaxError(ValueError):
+    """The text is not a matcher, or not a list of matchers; the message is Alertmanager's."""
+
+
 class MatchType(enum.Enum):
     """The operator of a matcher, in the order in which matchers sort."""
 
