@@ -30,11 +30,15 @@ class Transition(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertTransition:
-    """One line of an alert's history."""
+    """One line of an alert's history.
+
+    ``replaced`` are the annotations the alert had before, when this changed them.
+    """
 
     at: Moment
     kind: Transition
     alert: Alert
+    replaced: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

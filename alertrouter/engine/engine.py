@@ -212,7 +212,9 @@ class Engine:
             return
         known.take(merged)
         refired = before.resolved(now) and not merged.resolved(now)
-        self._reported(known, merged, Transition.FIRED if refired else Transition.CHANGED, received, now)
+        kind = Transition.FIRED if refired else Transition.CHANGED
+        replaced = before.annotations if before.annotations != merged.annotations else None
+        self._reported(known, merged, kind, received, now, replaced=replaced)
 
     def _within_limit(self, labels: Labels, known: Known | None, received: Received, now: Moment) -> bool:
         name = labels.get("alertname", "")
@@ -222,7 +224,14 @@ class Engine:
         return False
 
     def _reported(
-        self, known: Known, alert: Alert, kind: Transition, received: Received, now: Moment
+        self,
+        known: Known,
+        alert: Alert,
+        kind: Transition,
+        received: Received,
+        now: Moment,
+        *,
+        replaced: Labels | None = None,
     ) -> None:
         changes = received.changes
         changes.alerts.append(alert)
@@ -231,10 +240,12 @@ class Engine:
             # A resolve that is only repeated is no transition.
             if not known.over:
                 known.over = True
-                changes.transitions.append(AlertTransition(at=now, kind=Transition.RESOLVED, alert=alert))
+                changes.transitions.append(
+                    AlertTransition(at=now, kind=Transition.RESOLVED, alert=alert, replaced=replaced)
+                )
         else:
             known.over = False
-            changes.transitions.append(AlertTransition(at=now, kind=kind, alert=alert))
+            changes.transitions.append(AlertTransition(at=now, kind=kind, alert=alert, replaced=replaced))
         if self.inhibition.observe(known):
             self.flusher.recheck_held(now)
         for route in known.routes:
