@@ -436,10 +436,11 @@ class Flusher:
         until = min(known.ends_at for known in group.members)
         if until <= now:
             return
+        members = _identities(group.members)
         for slot, _ in group.slots():
             entry = self.entries.get(slot)
-            if entry is None:
-                return
+            if entry is None or not members <= entry.firing:
+                return  # somebody came or fired again while the flush was sending
             until = min(until, entry.flushed_at + route.repeat_interval)
         next_silence = self.suppression.silences.next_start(now)
         group.quiet_until = until if next_silence is None else min(until, next_silence)
