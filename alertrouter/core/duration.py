@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
+from alertrouter.core.go_quote import quote
 from alertrouter.core.time import DAY, HOUR, LATEST, MICROSECOND, MILLISECOND, MINUTE, NANOSECOND, SECOND
 
 if TYPE_CHECKING:
@@ -49,11 +50,11 @@ def parse_duration(text: str) -> Duration:
         found = _PART.match(text, position)
         number, unit = found.groups() if found else ("", "")
         if not number or not unit or _is_over(number, 2**64 - 1):
-            raise ValueError(f'not a valid duration string: "{text}"')
+            raise ValueError(f"not a valid duration string: {quote(text)}")
         if unit not in _UNITS:
-            raise ValueError(f'unknown unit "{unit}" in duration "{text}"')
+            raise ValueError(f"unknown unit {quote(unit)} in duration {quote(text)}")
         if unit not in units:
-            raise ValueError(f'not a valid duration string: "{text}"')
+            raise ValueError(f"not a valid duration string: {quote(text)}")
         units = units[units.index(unit) + 1 :]
         total += int(number) * _UNITS[unit]
         if total > LATEST:
