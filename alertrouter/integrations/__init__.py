@@ -14,15 +14,15 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from alertrouter.config.fields import Bool, ConfigModel, Text
-from alertrouter.config.http import HttpConfig
+from alertrouter.config.http import HttpConfig  # noqa: TC001 -- the model is made from it
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    import httpx
-
+    from alertrouter.clock import Clock
     from alertrouter.core.notification import ReceiverDatum
+    from alertrouter.http_client import HttpClient
     from alertrouter.templating.message import Message
 
 #: Where other distributions name their integrations: each entry point is an `IntegrationKind`.
@@ -65,7 +65,7 @@ class HttpIntegrationConfig(IntegrationConfig):
         _ = receiver_name
         if self.http_config is not None:
             return self
-        return self.model_copy(update={"http_config": global_config.http_config or HttpConfig()})
+        return self.model_copy(update={"http_config": global_config.http_config})
 
 
 class Sender(Protocol):
@@ -84,12 +84,12 @@ class Connection:
     """What a sender is given to reach the world with.
 
     ``http`` is the shared client of the integration's ``http_config``; the sender does not close it.
-    Relative paths of ``*_file`` keys start at ``working_directory``. ``version`` names us in ``User-Agent``.
+    Relative paths of ``*_file`` keys start at ``working_directory``.
     """
 
-    http: httpx.AsyncClient
+    http: HttpClient
+    clock: Clock
     working_directory: Path
-    version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

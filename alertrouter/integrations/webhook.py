@@ -1,0 +1,96 @@
+"""Webhooks: the message as JSON, posted to any URL (`config.md` 8.1, `semantics.md` 9.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from alertrouter.config.fields import (
+    AnyStructure,
+    ConfigProblem,
+    FilePath,
+    GoDuration,
+    SecretTemplateText,
+    Unsigned,
+    check_secret_url,
+)
+from alertrouter.delivery.errors import RejectedError
+from alertrouter.gotemplate import ParseError, TemplateSet
+from alertrouter.integrations import Connection, HttpIntegrationConfig, IntegrationKind
+from alertrouter.integrations._answers import JSON, raise_for, time_limit
+from alertrouter.integrations._json import json_body, sorted_json_body
+from alertrouter.integrations._text import read_secret
+
+if TYPE_CHECKING:
+    from alertrouter.templating.message import Message
+
+
+class WebhookConfig(HttpIntegrationConfig):
+    """An entry of ``webhook_configs``. ``payload`` replaces the body; ``max_alerts`` 0 is no limit."""
+
+    url: SecretTemplateText = SecretTemplateText()
+    url_file: FilePath = ""
+    max_alerts: Unsigned = 0
+    timeout: GoDuration = 0
+    payload: AnyStructure = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.url and not self.url_file:
+            raise ConfigProblem("one of url or url_file must be configured")
+        if self.url and self.url_file:
+            raise ConfigProblem("at most one of url & url_file must be configured", at="url_file")
+        if self.url:
+            _check_url(self.url.reveal())
+        return self
+
+
+def _check_url(url: str) -> None:
+    if "{{" in url:
+        try:
+            # Compat: checked against the bare template language, without the functions of notifications.
+            TemplateSet.build([]).text(url)
+        except ParseError as error:
+            raise ConfigProblem(f"invalid template syntax: {error}", at="url") from error
+        return
+    try:
+        check_secret_url(url)
+    except ValueError as error:
+        raise ConfigProblem(f"invalid URL: {error}", at="url") from error
+
+
+def body(config: WebhookConfig, message: Message) -> bytes:
+    """The request's body: the message's members, or the configured payload rendered."""
+    if config.payload is not None:
+        return sorted_json_body(message.structure(config.payload))
+    return json_body(message.webhook_members(config.max_alerts))
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Posts messages to one URL."""
+
+    config: WebhookConfig
+    connection: Connection
+
+    async def send(self, message: Message) -> None:
+        """Post the message; 5xx and a missing answer are worth another attempt."""
+        url = self._url(message)
+        content = body(self.config, message)
+        async with time_limit(self.config.timeout, "webhook"):
+            response = await self.connection.http.post(url, content=content, headers=JSON)
+        raise_for(response)
+
+    def _url(self, message: Message) -> str:
+        template = self.config.url.reveal()
+        if self.config.url_file:
+            template = read_secret(self.config.url_file, self.connection.working_directory, "url_file")
+        url = message.text(template)
+        if not url:
+            raise RejectedError("webhook URL is empty after templating")
+        return url
+
+
+INTEGRATION = IntegrationKind(name="webhook", config=WebhookConfig, connect=Webhook)
