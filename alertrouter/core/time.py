@@ -32,7 +32,9 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:(Z)|([+-])(\d\d):(\d\d))?)?",
+    # Without seconds there is no offset; after a space there are seconds and no zone.
+    r"(?:(?:T(?!\d\d?:\d\d[+-])| (?=\d\d?:\d\d:[^Z+-]*$))"
+    r"(\d\d?):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:Z|([+-])(\d\d):(\d\d))?)?",
     re.ASCII,
 )
 # What stands for each part of a timestamp in Go's layout, in order; for the message alone.
@@ -43,20 +45,20 @@ _PARTS = (
     ("-", "-"),
     (r"\d\d", "02"),
     ("[T ]", "T"),
-    (r"\d\d", "15"),
+    (r"\d\d?", "15"),
     (":", ":"),
     (r"\d\d", "04"),
     ("(?=.)", ":"),
     (r"(?::\d\d(?:[.,]\d+)?)?", "05"),
-    (r"Z|[+-]\d\d:\d\d", "Z07:00"),
+    (r"Z|[+-]\d\d:\d\d|$", "Z07:00"),
 )
 
-# The usual form, `2026-11-20T16:12:54.891Z`, is put together from three look-ups. The minutes fill up
+# The usual forms, `2026-11-20T16:12:54Z` and `2026-11-20T16:12:54.891Z`, are put together from three look-ups. The minutes fill up
 # as timestamps come in, and start anew when there are too many.
 _MOST_MINUTES = 20_000
 _minutes: dict[str, Moment] = {}
 _SECONDS = {f":{second:02d}": second * SECOND for second in range(60)}
-_FRACTIONS = {f".{count:03d}Z": count * MILLISECOND for count in range(1000)}
+_FRACTIONS = {"Z": 0, **{f".{count:03d}Z": count * MILLISECOND for count in range(1000)}}
 
 
 def parse_timestamp(text: str) -> tuple[Moment | None, int]:
@@ -66,10 +68,11 @@ def parse_timestamp(text: str) -> tuple[Moment | None, int]:
     past the nanosecond are cut off. The forms are those of `api-and-cli.md` 4.1; everything else raises
     ValueError with Go's wording.
 
-        timestamp = date [ ("T" | " ") hh ":" mm [ ":" ss [ ("." | ",") digits ] ] [ "Z" | ("+" | "-") hh ":" mm ] ]
+        timestamp = date [ "T" hh ":" mm [ "Z" ] | "T" time [ "Z" | ("+" | "-") hh ":" mm ] | " " time ]
+        time = hh ":" mm ":" ss [ ("." | ",") digits ]
     """
     try:
-        if len(text) == 24:
+        if len(text) in {20, 24}:
             return _minutes[text[:16]] + _SECONDS[text[16:19]] + _FRACTIONS[text[19:]], 0
         if (
             text[19:20] == "."
@@ -89,7 +92,7 @@ def _parse_any(text: str) -> tuple[Moment | None, int]:
         return 0, 0
     if (found := _TIMESTAMP.fullmatch(text)) is None:
         raise ValueError(_complaint(text))
-    year, month, day, hour, minute, second, fraction, _, sign, zone_hour, zone_minute = found.groups("0")
+    year, month, day, hour, minute, second, fraction, sign, zone_hour, zone_minute = found.groups("0")
     for value, low, high, what in (
         (month, 1, 12, "month"),
         (day, 1, _days_in_month(int(year), int(month)), "day"),
@@ -113,7 +116,7 @@ def _parse_any(text: str) -> tuple[Moment | None, int]:
     if EARLIEST <= minutes * MINUTE <= LATEST - MINUTE:
         if len(_minutes) >= _MOST_MINUTES:
             _minutes.clear()
-        _minutes[f"{text[:10]}T{hour}:{minute}"] = minutes * MINUTE
+        _minutes[f"{text[:10]}T{hour:0>2}:{minute}"] = minutes * MINUTE
     return min(max(seconds * SECOND + nanoseconds, EARLIEST), LATEST), offset
 
 
@@ -123,7 +126,7 @@ def _complaint(text: str) -> str:
         if (found := re.match(pattern, rest, re.ASCII)) is None:
             return f'parsing time "{text}" as "{_LAYOUT}": cannot parse "{rest}" as "{part}"'
         rest = rest[found.end() :]
-    return f'parsing time "{text}": extra text: "{rest}"'
+    return f'parsing time "{text}": extra text: "{rest or text[10:]}"'
 
 
 def days_since_epoch(year: int, month: int, day: int) -> int:
