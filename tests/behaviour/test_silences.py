@@ -199,7 +199,7 @@ def test_b132_an_expired_silence_stays_and_an_unknown_one_is_not_found() -> None
 @pytest.mark.parametrize("matchers", ["", 'a=""', 'b=~".*"', 'a="",b=~".*"'])
 def test_b133_matchers_that_match_everything_are_refused(matchers: str) -> None:
     t = Timeline()
-    with pytest.raises(InvalidSilence, match="^invalid silence: "):
+    with pytest.raises(InvalidSilence, match=r"^invalid silence: "):
         t.at(0).silence(matchers, ends=100)
     assert not t.engine.silences
 
@@ -296,7 +296,7 @@ def test_b141_a_silence_survives_a_restart() -> None:
 def test_b142_classic_mode_refuses_names_beyond_ascii() -> None:
     t = Timeline(settings=EngineSettings(mode=Mode.CLASSIC))
     odd = (parse_matchers('"fooΣ"="bar"', Mode.UTF8).matchers,)
-    with pytest.raises(InvalidSilence, match=r"^invalid silence: invalid label matcher"):
+    with pytest.raises(InvalidSilence, match=r"^invalid silence: "):
         t.at(0).silence('name="A"', ends=100, matcher_sets=odd)
     t = Timeline()
     assert t.at(0).silence('name="A"', ends=100, matcher_sets=odd).matcher_sets == odd
