@@ -126,13 +126,18 @@ def order_for_display(labels: Mapping[str, str]) -> tuple[object, ...]:
 
     Alerts that have the label come before those that lack it (`semantics.md` 3.5).
     """
+    return (*_by_job_and_instance(labels), *label_set_order(labels))
+
+
+def order_of_like(labels: Mapping[str, str]) -> tuple[object, ...]:
+    """The same order for label sets that all have the same names, at a fraction of the cost."""
+    return (*_by_job_and_instance(labels), tuple(labels.values()))
+
+
+def _by_job_and_instance(labels: Mapping[str, str]) -> tuple[object, ...]:
     job = labels.get("job")
     instance = labels.get("instance")
-    return (
-        (1, "") if job is None else (0, job),
-        (1, "") if instance is None else (0, instance),
-        *label_set_order(labels),
-    )
+    return (job is None, job or "", instance is None, instance or "")
 
 
 def label_set_order(labels: Mapping[str, str]) -> tuple[object, ...]:

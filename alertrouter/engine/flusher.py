@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertrouter.core.alert import Status
-from alertrouter.core.labels import order_for_display
+from alertrouter.core.labels import order_for_display, order_of_like
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import NotSent, Reason
 from alertrouter.core.time import SECOND
@@ -251,11 +251,7 @@ class Flusher:
         if reason is Reason.ALL_RESOLVED and not integration.send_resolved:
             return Quiet(slot=slot, why_not=NotSent.RESOLVES_NOT_WANTED, muted=_muted(view))
         told = view.firing + resolved if integration.send_resolved else view.firing
-        alerts = tuple(
-            sorted([known.as_told(now) for known in told], key=_display_order)
-            if len(told) > 1
-            else [known.as_told(now) for known in told]
-        )
+        alerts = tuple(_in_display_order([known.as_told(now) for known in told]))
         firing_at_all = bool(batch.firing) or batch.any_muted_firing
         notification = Notification(
             receiver=slot.receiver,
@@ -492,7 +488,7 @@ class Flusher:
             if entry is None or not integration.send_resolved or not entry.announced:
                 continue
             told = [k for k in group.members if k.labels.identity in entry.announced]
-            alerts = tuple(sorted([_ended(k.alert(), now) for k in told], key=_display_order))
+            alerts = tuple(_in_display_order([_ended(k.alert(), now) for k in told]))
             send = Send(
                 slot=slot,
                 route=group.route,
@@ -629,8 +625,12 @@ def _muted(view: View) -> dict[int, Sequence[str]]:
     return {known.labels.identity: causes for known, causes in view.muted.items()}
 
 
-def _display_order(alert: Alert) -> tuple[object, ...]:
-    return order_for_display(alert.labels)
+def _in_display_order(alerts: list[Alert]) -> list[Alert]:
+    if len(alerts) > 1:
+        alike = len({tuple(alert.labels) for alert in alerts}) == 1
+        order = order_of_like if alike else order_for_display
+        alerts.sort(key=lambda alert: order(alert.labels))
+    return alerts
 
 
 def _ended(alert: Alert, now: Moment) -> Alert:
