@@ -20,6 +20,7 @@ from alertrouter.config.model import ConfigModel, Decoding, complain_to
 from alertrouter.config.node import Kind, Mapping, Scalar, Sequence, describe
 from alertrouter.config.problem import ConfigProblem
 from alertrouter.config.url import SECRET, check_proxy_url, check_secret_url, check_url
+from alertrouter.core.duration import format_duration, format_go_duration, parse_duration, parse_go_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +69,17 @@ class PrintedAs:
 
     def __init__(self, form: Callable[[int], str]) -> None:
         self.form = form
+
+
+class ReadableFile:
+    """Marks a path of a file that is read when it is needed."""
+
+
+class GoType:
+    """Marks a type with the name that Alertmanager's messages give it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def _cannot(value: object, go_type: str, hint: str = "") -> ConfigProblem:
@@ -128,18 +140,19 @@ def _float(value: object) -> float:
 
 
 def _prometheus_duration(value: object) -> int:
-    from alertrouter.core.duration import parse_duration
-
     if type(value) is int:
         return value
     if isinstance(value, Scalar) and value.is_null:
         return 0
-    return parse_duration(text_of(value))
+    text = text_of(value)
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        hint = f"add a unit: {text}s" if text.isdecimal() else "write it as 30s, 5m, 1h30m or 2d"
+        raise ConfigProblem(str(error), hint=hint) from None
 
 
 def _go_duration(value: object) -> int:
-    from alertrouter.core.duration import parse_go_duration
-
     if type(value) is int:
         return value
     if isinstance(value, Scalar):
@@ -153,25 +166,11 @@ def _go_duration(value: object) -> int:
 
 
 def _go_duration_text(value: object) -> int:
-    from alertrouter.core.duration import parse_go_duration
-
     if type(value) is int:
         return value
     if isinstance(value, Scalar) and value.is_null:
         return 0
     return parse_go_duration(text_of(value))
-
-
-def _format_duration(value: int) -> str:
-    from alertrouter.core.duration import format_duration
-
-    return format_duration(value)
-
-
-def _format_go_duration(value: int) -> str:
-    from alertrouter.core.duration import format_go_duration
-
-    return format_go_duration(value)
 
 
 def _url(value: object) -> str:
@@ -191,7 +190,7 @@ TemplateText = Annotated[str, PlainValidator(text_of), TemplateLanguage("text")]
 """Rendered by the text template engine when a message is sent; not checked at load."""
 HtmlTemplateText = Annotated[str, PlainValidator(text_of), TemplateLanguage("html")]
 """Rendered by the escaping template engine when a message is sent; not checked at load."""
-FilePath = Annotated[str, PlainValidator(text_of)]
+FilePath = Annotated[str, PlainValidator(text_of), ReadableFile()]
 """As written; empty when not set. What it is relative to is the reader's matter (`config.md` 1.7)."""
 Url = Annotated[str, PlainValidator(_url)]
 """An absolute http or https URL; empty when not set."""
@@ -201,11 +200,11 @@ Bool = Annotated[bool, PlainValidator(_bool)]
 Int = Annotated[int, PlainValidator(_int)]
 Unsigned = Annotated[int, PlainValidator(_unsigned)]
 Float = Annotated[float, PlainValidator(_float)]
-PrometheusDuration = Annotated[int, PlainValidator(_prometheus_duration), PrintedAs(_format_duration)]
+PrometheusDuration = Annotated[int, PlainValidator(_prometheus_duration), PrintedAs(format_duration)]
 """Nanoseconds, written as ``1d`` or ``1h30m``."""
-GoDuration = Annotated[int, PlainValidator(_go_duration), PrintedAs(_format_go_duration)]
+GoDuration = Annotated[int, PlainValidator(_go_duration), PrintedAs(format_go_duration)]
 """Nanoseconds, written as ``1.5h`` or as a bare number of nanoseconds; there are no days."""
-GoDurationText = Annotated[int, PlainValidator(_go_duration_text), PrintedAs(_format_go_duration)]
+GoDurationText = Annotated[int, PlainValidator(_go_duration_text), PrintedAs(format_go_duration)]
 """Nanoseconds, written as ``1.5h``; a bare number is refused."""
 
 
@@ -403,7 +402,8 @@ def go_type_of(annotation: Any) -> str:
     """The type as Go's error messages name it: ``[]string``, ``map[string]string``."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return go_type_of(annotation.__args__[0])
+        marked = [each.name for each in annotation.__metadata__ if isinstance(each, GoType)]
+        return marked[0] if marked else go_type_of(annotation.__args__[0])
     if origin is tuple:
         return f"[]{go_type_of(annotation.__args__[0])}"
     if origin is dict:

@@ -68,7 +68,8 @@ class ConfigModel(BaseModel):
     """A block of the configuration: unknown and duplicate keys are errors, null follows `config.md` 1.3.
 
     ``type_name`` is the block's type in Alertmanager's messages. Where ``scalar_key`` is set, a bare scalar
-    in place of the block is the value of that key.
+    in place of the block is the value of that key. With ``null_is_empty`` a null element of a list is
+    a block without keys.
     """
 
     model_config = ConfigDict(
@@ -76,6 +77,7 @@ class ConfigModel(BaseModel):
     )
 
     type_name: ClassVar[str] = "config.plain"
+    null_is_empty: ClassVar[bool] = False
     scalar_key: ClassVar[str] = ""
     always_printed: ClassVar[frozenset[str]] = frozenset()
     """Keys that a printed configuration shows even when they are empty."""
@@ -88,6 +90,8 @@ class ConfigModel(BaseModel):
         match value:
             case Mapping():
                 return cls._entries(value, info.context)
+            case Scalar() if cls.null_is_empty and value.is_null:
+                return {}
             case Scalar() if cls.scalar_key and not value.is_null:
                 return {cls.scalar_key: value}
             case Scalar() | Sequence():

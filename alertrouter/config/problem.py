@@ -42,12 +42,13 @@ class ConfigError(ValueError):
 class ConfigProblem(ValueError):  # noqa: N818 - one problem; the error is the list of them
     """Raised by a validator: what is wrong with one value or block, without the place.
 
-    The place is that of the value being validated; ``at`` names the key inside it to point at instead.
+    The place is that of the value being validated; ``at`` names the key inside it to point at instead, or
+    the way there through keys and places in lists.
     """
 
-    def __init__(self, message: str, *, at: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, at: str | tuple[str | int, ...] = (), hint: str = "") -> None:
         super().__init__(message)
-        self.at = at
+        self.at: tuple[str | int, ...] = ((at,) if at else ()) if isinstance(at, str) else at
         self.hint = hint
 
 
