@@ -262,7 +262,9 @@ class Engine:
             self.group_by_id[group.id] = group
             self.flusher.schedule(group)
             changes.groups.append(group.state())
-        self.flusher.join(group, known)
+        joined = self.flusher.join(group, known)
+        if joined and known.ends_at > now and self.flusher.hurry(group, now + route.group_wait):
+            changes.groups.append(group.state())
 
     def collect_alerts(self, now: Moment) -> Changes:
         """Forget the alerts that are resolved and that no group still has to tell of."""

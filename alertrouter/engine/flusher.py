@@ -75,12 +75,22 @@ class Flusher:
         """The earliest timer."""
         return self._timers.next()
 
-    def join(self, group: AggregationGroup, known: Known) -> None:
-        """Let an alert that is new or changed be a member."""
-        if known not in group.members:
-            group.members[known] = None
-            known.groups.append(group)
+    def join(self, group: AggregationGroup, known: Known) -> bool:
+        """Let an alert that is new or changed be a member; whether it was none before."""
         group.version += 1
+        if known in group.members:
+            return False
+        group.members[known] = None
+        known.groups.append(group)
+        return True
+
+    def hurry(self, group: AggregationGroup, due: Moment) -> bool:
+        """Flush a group by this moment that was held back so far and now has a member that is not (D10)."""
+        if not group.held or due >= group.due:
+            return False
+        group.due = due
+        self.schedule(group)
+        return True
 
     def leave(self, group: AggregationGroup, known: Known) -> None:
         """Let an alert be a member no longer."""
@@ -135,7 +145,7 @@ class Flusher:
     ) -> None:
         # D10: a group that was kept back at its first flush and is free now does not wait for its interval.
         view = self.suppression.view(group.route, group.members, now, now)
-        if view.firing:
+        if any(known in group.muted for known in view.firing):
             self._flush_group(group, flushes, changes, now, now)
         else:
             group.recheck = _later(view.free_at, now)
@@ -205,6 +215,13 @@ class Flusher:
             group.recheck = _later(view.free_at, now)
         else:
             self._held.pop(group, None)
+
+    def hold_again(self, group: AggregationGroup, now: Moment) -> None:
+        """Go on holding back a group that was held back before a restart, and see at once whether it is free."""
+        group.held = True
+        group.muted = frozenset([k for k in group.members if group.tick is None or k.starts_at < group.tick])
+        group.recheck = now
+        self._held[group] = None
 
     def announced(self, slot: Slot) -> frozenset[int]:
         entry = self.entries.get(slot)

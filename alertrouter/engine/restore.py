@@ -81,6 +81,7 @@ class _Restore:
             group.tick = state.tick
             group.settled_at = state.settled_at
             group.flush_number = state.flush_number
+            group.held = state.held and not self._engine.settings.compat_strict
             self._groups[group.id] = group
 
     def _rejoin(self, stored: dict[GroupId, GroupState]) -> None:
@@ -118,6 +119,9 @@ class _Restore:
 
     def _set_timers(self) -> None:
         """Bring each timer up to now: those that came due meanwhile one after the other, the others in their time."""
+        for group in self._groups.values():
+            if group.held:
+                self._flusher.hold_again(group, self._now)
         overdue = []
         begun = {slot.group for slot in self._flusher.unsure}
         for group in self._groups.values():

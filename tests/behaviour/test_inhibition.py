@@ -216,3 +216,10 @@ def test_why_an_inhibited_alert_was_not_sent_is_recorded_once() -> None:
     source = t.known("S", sev="crit", cluster="c1")
     assert source is not None
     assert list(quiet[0].muted.values()) == [(f"inhibition::{source.labels.fingerprint_text}",)]
+
+
+def test_who_joins_a_group_that_is_held_back_waits_for_group_wait_only() -> None:
+    t = Timeline(TOGETHER)
+    t.at(0).fire("S", sev="crit", cluster="c1", alertname="elsewhere").fire("T", sev="warn", cluster="c1")
+    t.at(40).fire("U")
+    assert t.until(1000)[1:] == [sent(70, Reason.FIRST, firing="U")]
