@@ -31,7 +31,7 @@ def compile_blocks(blocks: Blocks) -> Routing:
     receivers = {receiver.config.name: _receiver(receiver) for receiver in blocks.receivers}
     routes = _RouteCompiler(receivers)
     return Routing(
-        route=routes.compile(blocks.route, _Inherited(), key="", route_id="", place=None),
+        route=routes.compile(blocks.route, _Inherited(), key="", route_id="", place=""),
         receivers=receivers,
         inhibition_rules=[
             InhibitionRule(name=rule.name, source=rule.source(), target=rule.target(), equal=rule.equal)
@@ -98,18 +98,18 @@ class _RouteCompiler:
         self._alike: Counter[str] = Counter()
 
     def compile(
-        self, block: RouteBlock, inherited: _Inherited, *, key: str, route_id: str, place: int | None
+        self, block: RouteBlock, inherited: _Inherited, *, key: str, route_id: str, place: str
     ) -> Route:
         config = block.config
         options = inherited.overridden_by(config)
         matchers = config.all_matchers()
         text = matchers.text()
         # The forms of `config.md` 3.5: the identifier alone shows the place among the siblings.
-        if place is None:
+        if not place:
             key = route_id = text
         else:
             key = f"{key}/{text}"
-            route_id = f"{route_id}/{text}/{place}"
+            route_id = f"{route_id}/{text}/{place.rpartition('/')[2]}"
         return Route(
             receiver=self._receivers[options.receiver],
             matchers=matchers,
@@ -124,9 +124,10 @@ class _RouteCompiler:
             name=config.alertrouter.name,
             key=key,
             id=route_id,
+            place=place,
             identity=config.alertrouter.name or self._identity(f"{key} -> {options.receiver}"),
             routes=[
-                self.compile(child, options, key=key, route_id=route_id, place=each)
+                self.compile(child, options, key=key, route_id=route_id, place=f"{place}/{each}".lstrip("/"))
                 for each, child in enumerate(block.routes)
             ],
         )
