@@ -112,12 +112,16 @@ def _parse_go(text: str, units: Mapping[str, Duration]) -> Duration:
         whole, _, fraction, unit = found.groups("") if found else ("", "", "", "")
         if found is None or not (whole or fraction) or _is_over(whole, 2**63):
             _invalid(text)
-        fraction = fraction[:18]  # further digits are far below a nanosecond
+        # Further digits are far below a nanosecond.
+        fraction = fraction[: 18 if _is_over(fraction[:19], 2**63) else 19]
         if not unit:
             raise ValueError(f"time: missing unit in duration {_go_quote(text)}")
         if unit not in units:
             raise ValueError(f"time: unknown unit {_go_quote(unit)} in duration {_go_quote(text)}")
-        total += int(whole or "0") * units[unit] + int(fraction or "0") * units[unit] // 10 ** len(fraction)
+        # Go computes fractions in floating point, and so do we: 0.3333333333333333h is 20 minutes.
+        total += int(whole or "0") * units[unit] + int(
+            int(fraction or "0") * (units[unit] / 10 ** len(fraction))
+        )
         position = found.end()
     # Of the 2^63 nanoseconds only the negative ones have a place.
     if total > LATEST + text.startswith("-"):
