@@ -33,24 +33,13 @@ kind "string" or "int".
 """
 
 from alertrouter.gotemplate.errors import ExecError, LimitError, ParseError, TemplateError
-from alertrouter.gotemplate.printing import go_string, quote, sprintf
+from alertrouter.gotemplate.functions import ANY, BOOL, FLOAT, INT, STRING, Function, Kind
+from alertrouter.gotemplate.printf import sprintf
+from alertrouter.gotemplate.printing import go_string
+from alertrouter.gotemplate.quoting import quote
+from alertrouter.gotemplate.running import Limits
 from alertrouter.gotemplate.sets import Template, TemplateSet
-from alertrouter.gotemplate.values import (
-    ANY,
-    BOOL,
-    CSS,
-    FLOAT,
-    HTML,
-    INT,
-    JS,
-    NO_VALUE,
-    STRING,
-    URL,
-    Function,
-    HTMLAttr,
-    Kind,
-    Limits,
-)
+from alertrouter.gotemplate.values import CSS, HTML, JS, NO_VALUE, URL, HTMLAttr
 
 __all__ = [
     "ANY",

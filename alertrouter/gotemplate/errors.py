@@ -36,7 +36,7 @@ class ExecError(TemplateError):
     Go's own spelling, `message` the fault itself. `__cause__` is the Python exception of a failed function.
     """
 
-    def __init__(  # noqa: PLR0913  # one place and one text; each part is asked for by somebody
+    def __init__(
         self,
         message: str,
         *,

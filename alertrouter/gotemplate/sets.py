@@ -2,22 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alertrouter.gotemplate.values import EMPTY, Function, Limits, MissingKey
+from alertrouter.gotemplate.builtins import BUILTINS
+from alertrouter.gotemplate.compiler import compile_tree, explain
+from alertrouter.gotemplate.parser import parse
+from alertrouter.gotemplate.running import Limits, Run
+from alertrouter.gotemplate.values import EMPTY, NO_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from alertrouter.gotemplate.compiler import Body
+    from alertrouter.gotemplate.functions import Function
+    from alertrouter.gotemplate.nodes import Tree
+    from alertrouter.gotemplate.values import MissingKey
+
+_MOST_CACHED = 4096
 
 
 class Template:
     """One compiled text, bound to the set it was compiled against. Made by `TemplateSet.text` and `.html`."""
 
+    __slots__ = ("_body", "_limits", "_templates", "_tree")
+
+    def __init__(self, tree: Tree, body: Body, templates: Mapping[str, Body], limits: Limits) -> None:
+        self._tree = tree
+        self._body = body
+        self._templates = templates
+        self._limits = limits
+
     def render(self, data: object, environment: Mapping[str, Any] = EMPTY) -> str:
         """The text for `data`. Raises ExecError; the environment goes to functions that ask for it."""
-        raise NotImplementedError
+        run = Run(self._templates, environment, self._limits)
+        try:
+            self._body(run, run.pieces.append, NO_VALUE if data is None else data)
+            return run.text()
+        except Exception as error:  # noqa: BLE001  # the border: every failure of a template is an ExecError
+            problem = explain(error, self._tree)
+            cause = error if problem.message.startswith("error calling") else None
+        raise problem from cause
+
+
+class _Bodies(dict[str, "Body"]):
+    """Compiled templates by name, compiled when they are first asked for."""
+
+    def __init__(self, compile_name: Callable[[str], Body]) -> None:
+        self._compile = compile_name
+
+    def __missing__(self, name: str) -> Body:
+        body = self[name] = self._compile(name)
+        return body
 
 
 class TemplateSet:
     """An immutable set of named templates and functions. Safe to share between threads."""
+
+    def __init__(
+        self,
+        trees: Mapping[str, Tree],
+        functions: Mapping[str, Function],
+        limits: Limits,
+        missing_key: MissingKey,
+    ) -> None:
+        self._trees = dict(trees)
+        self._functions = dict(functions)
+        self._limits = limits
+        self._missing_key: MissingKey = missing_key
+        self._bodies = _Bodies(lambda name: self._compile(self._trees[name]))
+        self._cache: dict[tuple[str, str, str], Template] = {}
 
     @classmethod
     def build(
@@ -30,13 +83,37 @@ class TemplateSet:
     ) -> TemplateSet:
         """Parse files in order; later definitions replace earlier ones, except that blank never replaces.
 
-        Raises ParseError naming the file and the line.
+        A file is its name, as errors call it, and its text; what stands outside its definitions becomes a template
+        under that name. Raises ParseError naming the file and the line.
         """
-        raise NotImplementedError
+        known = {**BUILTINS, **{function.name: function for function in functions}}
+        trees: dict[str, Tree] = {}
+        for name, text in files:
+            _add(trees, parse(name, text, known))
+        return cls(trees, known, limits or Limits(), missing_key)
 
     def text(self, source: str, name: str = "") -> Template:
         """Compile an inline text in text mode; its own definitions are visible to it alone. Raises ParseError."""
-        raise NotImplementedError
+        key = ("text", name, source)
+        found = self._cache.get(key)
+        return found if found is not None else self._remember(key, self._text(source, name))
+
+    def _text(self, source: str, name: str) -> Template:
+        own = parse(name, source, self._functions)
+        tree = own.pop(name)
+        bodies: Mapping[str, Body] = self._bodies
+        if own:
+            trees: dict[str, Tree] = dict(self._trees)
+            _add(trees, own)
+
+            def find(called: str) -> Body:
+                its_tree = trees[called]
+                return (
+                    self._bodies[called] if its_tree is self._trees.get(called) else self._compile(its_tree)
+                )
+
+            bodies = _Bodies(find)
+        return Template(tree, self._compile(tree), bodies, self._limits)
 
     def html(self, source: str, name: str = "") -> Template:
         """Compile an inline text in HTML mode: what it prints is escaped for the place where it stands."""
@@ -44,7 +121,25 @@ class TemplateSet:
 
     def names(self) -> list[str]:
         """All defined names, sorted."""
-        raise NotImplementedError
+        return sorted(self._trees)
 
     def has(self, name: str) -> bool:
-        raise NotImplementedError
+        return name in self._trees
+
+    def _compile(self, tree: Tree) -> Body:
+        return compile_tree(tree, self._functions, self._missing_key, {})
+
+    def _remember(self, key: tuple[str, str, str], template: Template) -> Template:
+        cache = self._cache
+        if len(cache) >= _MOST_CACHED:
+            # The oldest go; texts of a configuration come back, those of previews do not.
+            for old in list(cache)[: _MOST_CACHED // 4]:
+                cache.pop(old, None)
+        cache[key] = template
+        return template
+
+
+def _add(trees: dict[str, Tree], more: Mapping[str, Tree]) -> None:
+    for name, tree in more.items():
+        if name not in trees or not tree.is_blank:
+            trees[name] = tree

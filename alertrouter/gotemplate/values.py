@@ -6,12 +6,12 @@ fields (`__go_fields__`), which methods may be called (`__go_methods__`), and no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Mapping
+from types import MappingProxyType, NoneType
 from typing import Any, Final, Literal
 
 MissingKey = Literal["default", "zero", "error"]
+GoKind = Literal["nil", "bool", "int", "float", "complex", "string", "slice", "map", "struct"]
 
 
 class Marked(str):
@@ -71,60 +71,102 @@ class NoValue:
 NO_VALUE: Final = NoValue()
 EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
 
+# Truth of these is the same in Go and in Python: empty, zero and nil are false.
+PLAIN: Final = frozenset({str, bool, int, float, complex, list, tuple, dict, NoneType, NoValue})
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What one render may use before it is stopped with a `LimitError`."""
-
-    output_bytes: int = 4 * 1024 * 1024
-    loop_steps: int = 1_000_000
-    calls: int = 200_000
-    depth: int = 500
-    seconds: float = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """The type of a parameter.
-
-    `name` is Go's name for it and appears in errors. `classes` are the Python classes whose instances fit.
-    `constant` says which constants of the template text fit as well: "any" (whatever they are), "string", "int",
-    "float", "bool" or "" for none. A parameter that `takes_nil` gets None where the template has no value.
-    """
-
-    name: str
-    classes: tuple[type, ...] = ()
-    constant: Literal["", "any", "string", "int", "float", "bool"] = ""
-    takes_nil: bool = False
-
-
-ANY: Final = Kind("interface {}", (object,), "any", takes_nil=True)
-STRING: Final = Kind("string", (str,), "string")
-INT: Final = Kind("int", (int,), "int")
-FLOAT: Final = Kind("float64", (float,), "float")
-BOOL: Final = Kind("bool", (bool,), "bool")
-
-KINDS: Final[Mapping[str, Kind]] = MappingProxyType(
-    {"any": ANY, "string": STRING, "int": INT, "float64": FLOAT, "bool": BOOL}
+_TYPE_NAMES: Final[dict[type, str]] = {
+    str: "string",
+    bool: "bool",
+    int: "int",
+    float: "float64",
+    complex: "complex128",
+    list: "[]interface {}",
+    tuple: "[]interface {}",
+    dict: "map[string]interface {}",
+    NoneType: "interface {}",
+    NoValue: "interface {}",
+}
+_KINDS: Final[dict[type, GoKind]] = {
+    str: "string",
+    bool: "bool",
+    int: "int",
+    float: "float",
+    complex: "complex",
+    list: "slice",
+    tuple: "slice",
+    dict: "map",
+    NoneType: "nil",
+    NoValue: "nil",
+}
+_INHERITED: Final[tuple[tuple[type | tuple[type, ...], GoKind], ...]] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float"),
+    (complex, "complex"),
+    (str, "string"),
+    ((list, tuple), "slice"),
+    (Mapping, "map"),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
-    """A function, or a method, that templates may call.
+def kind_of(value: object) -> GoKind:
+    """Go's kind of a value: what can be done with it."""
+    cls = type(value)
+    return _KINDS.get(cls) or _inherited_kind(cls)
 
-    `arguments` are the kinds of the fixed parameters, `variadic` the kind of any number of further ones; both
-    take a `Kind` or its short name: "any", "string", "int", "float64", "bool". Count and kinds are checked by the
-    engine, with Go's texts, before `call` runs; a piped value arrives as the last argument.
 
-    `call` gets the arguments as they are (a method gets its receiver first) and returns one value of the data
-    model. What it raises ends the render as `error calling NAME: TEXT`. With `pass_environment` the mapping given
-    to `render` comes first; only functions can have it, methods cannot. A function whose result may be far longer
-    than its arguments must bound it by itself.
-    """
+def _inherited_kind(cls: type) -> GoKind:
+    for classes, kind in _INHERITED:
+        if issubclass(cls, classes):
+            return kind
+    return "struct"
 
-    name: str
-    call: Callable[..., object]
-    arguments: tuple[Kind | str, ...] = ()
-    variadic: Kind | str | None = None
-    pass_environment: bool = False
+
+def type_name(value: object) -> str:
+    """Go's name for the value's type, as it appears in error texts."""
+    return type_name_of(type(value))
+
+
+def type_name_of(cls: type) -> str:
+    name: str | None = getattr(cls, "__go_type__", None) or _TYPE_NAMES.get(cls)
+    if name is not None:
+        return name
+    kind = _inherited_kind(cls)
+    for plain, its_kind in _KINDS.items():
+        if its_kind == kind:
+            return _TYPE_NAMES[plain]
+    return cls.__name__
+
+
+def is_own_type(cls: type) -> bool:
+    """Whether a subclass of a plain type is a type of its own for Go, which fits no parameter of the plain kind."""
+    return getattr(cls, "__go_type__", None) is not None
+
+
+def truth(value: object) -> bool:
+    """Go's truth: false are false, 0, "", nil, no value, and empty lists and maps."""
+    cls = type(value)
+    if cls in PLAIN:
+        return bool(value)
+    own = getattr(cls, "__go_truth__", None)
+    if own is not None:
+        return bool(own(value))
+    if _inherited_kind(cls) in ("slice", "map"):
+        return len(value) > 0  # type: ignore[arg-type]  # the kind says that it has a length
+    return _inherited_kind(cls) == "struct" or bool(value)
+
+
+def fields_of(value: object) -> list[tuple[str, object]]:
+    """Go name and value of each declared field, in declared order."""
+    declared: Mapping[str, str] = getattr(type(value), "__go_fields__", EMPTY)
+    return [(name, getattr(value, attribute)) for name, attribute in declared.items()]
+
+
+def sorted_keys(mapping: Mapping[Any, Any]) -> list[Any]:
+    """Keys in Go's order: strings by bytes (which for UTF-8 is the order of code points), numbers by size."""
+    keys = list(mapping)
+    try:
+        keys.sort()
+    except TypeError:
+        keys.sort(key=lambda key: (type_name(key), str(key)))
+    return keys
