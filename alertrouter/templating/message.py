@@ -1,0 +1,215 @@
+"""The wording of one message, and the set of templates it comes from."""
+
+from __future__ import annotations
+
+import html as markup
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from alertrouter.core.reason import Reason
+from alertrouter.core.time import ZERO_TIME, format_rfc3339
+from alertrouter.templating.data import Data, common, quote_pattern
+from alertrouter.templating.errors import TemplateError
+from alertrouter.templating.mode import Mode
+from alertrouter.templating.route_labels import RouteLabels
+from alertrouter.templating.yaml_value import yaml_value
+
+if TYPE_CHECKING:
+    from alertrouter.core.alert import Alert
+    from alertrouter.core.notification import Notification
+    from alertrouter.core.time import Moment
+    from alertrouter.templating.templates import Templates
+
+_SUBJECT: Final = '{{ template "__subject" . }}'
+_LONGEST_NOTE: Final = 300
+
+
+class Message:
+    """One notification, ready to be worded by the templates of an integration.
+
+    Made by `Templates.message`; used by one task at a time. Texts are rendered when asked for.
+
+    A template that fails does not cost the page. `text` and `html` fall back to the default wording of the
+    field where one is known (``fallback``, or the ``fallbacks`` given to `Templates.message`), if need be without
+    the user's own template files; several lines of it end in a note that says why. Where none is known, as for
+    an URL or a key, they raise TemplateError. Every failure is in ``faults`` and reported to the `Templates`.
+    """
+
+    def __init__(
+        self,
+        templates: Templates,
+        notification: Notification,
+        *,
+        external_url: str,
+        now: Moment,
+        fallbacks: Mapping[str, str],
+    ) -> None:
+        self.notification = notification
+        self.external_url = external_url
+        self.faults: list[TemplateError] = []
+        self._templates = templates
+        self._now = now
+        self._fallbacks = fallbacks
+
+    @property
+    def receiver(self) -> str:
+        """The receiver's name as payloads show it, as a regular expression (`semantics.md` 9.1)."""
+        return quote_pattern(self.notification.receiver)
+
+    @cached_property
+    def data(self) -> Data:
+        """What the templates see."""
+        return Data(
+            self.notification,
+            external_url=self.external_url,
+            notification_reason=self.notification.reason.value,
+            route_labels=lambda: self.route_labels,
+        )
+
+    @cached_property
+    def route_labels(self) -> dict[str, str]:
+        """The route's labels, rendered; those that fail are left out and reported."""
+        if not self.notification.route_labels:
+            return {}
+        # Compat: these see neither the reason nor each other but through `routeLabels`.
+        data = Data(
+            self.notification,
+            external_url=self.external_url,
+            notification_reason=Reason.UNKNOWN.value,
+            route_labels=dict,
+        )
+
+        def render(template: str, route_label: Callable[[str], str]) -> str:
+            return self._templates.render(template, data, now=self._now, route_label=route_label)
+
+        return RouteLabels(
+            self.notification.route_labels,
+            render=render,
+            failed=lambda name, error: self._fault(error, f"route label {name!r}"),
+        ).all()
+
+    @property
+    def note(self) -> str:
+        """One line for the reader when a template failed; empty when none did."""
+        if not self.faults:
+            return ""
+        why = self.faults[0].message.partition("\n")[0]
+        if len(why) > _LONGEST_NOTE:
+            why = why[:_LONGEST_NOTE] + "…"
+        return f"(A template failed, so this is the default wording: {why})"
+
+    def text(self, template: str, *, fallback: str | None = None) -> str:
+        """The template in text mode. TemplateError only where no fallback is known."""
+        if "{" not in template:
+            return template
+        try:
+            return self._text(self._templates, template)
+        except TemplateError as error:
+            self._fault(error, "text")
+            default = self._fallbacks.get(template) if fallback is None else fallback
+            if default is None:
+                raise
+        text = self._default(default, self._text)
+        return f"{text.rstrip(chr(10))}\n\n{self.note}\n" if "\n" in text.strip("\n") else text
+
+    def html(self, template: str, *, fallback: str | None = None) -> str:
+        """The template in HTML mode, values escaped for where they stand. Errors as for `text`."""
+        try:
+            return self._html(self._templates, template)
+        except TemplateError as error:
+            self._fault(error, "html")
+            default = self._fallbacks.get(template) if fallback is None else fallback
+            if default is None:
+                raise
+        text = self._default(default, self._html)
+        if "\n" not in text.strip("\n"):
+            return text
+        before, body_end, after = text.rpartition("</body>")
+        note = f"<i>{markup.escape(self.note)}</i>\n"
+        return f"{before}{note}{body_end}{after}" if body_end else f"{text.rstrip(chr(10))}\n\n{note}"
+
+    def structure(self, value: Any) -> Any:
+        """A templated structure as plain JSON values (`config.md` 8.0).
+
+        Texts in it are rendered, values also read as YAML; keys that are no texts are dropped. A text that fails
+        to render becomes the default subject with a note, so that the page goes out.
+        """
+        if isinstance(value, str):
+            return yaml_value(self._leaf(value))
+        if isinstance(value, Mapping):
+            return {
+                self._leaf(name): self.structure(member)
+                for name, member in value.items()
+                if isinstance(name, str)
+            }
+        if isinstance(value, Sequence):
+            return [self.structure(element) for element in value]
+        return value
+
+    def webhook_members(self, max_alerts: int = 0) -> dict[str, Any]:
+        """The members of the webhook payload in order (`semantics.md` 9.4); ``max_alerts`` 0 is no limit.
+
+        D12: status and common labels are those of all alerts, also of those left out.
+        """
+        notification = self.notification
+        alerts = notification.alerts
+        shown = alerts[:max_alerts] if max_alerts else alerts
+        return {
+            "receiver": self.receiver,
+            "status": notification.status.value,
+            "alerts": [_webhook_alert(alert) for alert in shown],
+            "notification_reason": notification.reason.value,
+            "groupLabels": notification.group_labels,
+            "commonLabels": common([alert.labels for alert in alerts]),
+            "commonAnnotations": common([alert.annotations for alert in alerts]),
+            "routeLabels": self.route_labels,
+            "externalURL": self.external_url,
+            "version": "4",
+            "groupKey": notification.group_key,
+            "truncatedAlerts": len(alerts) - len(shown),
+        }
+
+    def _leaf(self, template: str) -> str:
+        if "{" not in template:
+            return template
+        try:
+            return self._text(self._templates, template)
+        except TemplateError as error:
+            self._fault(error, "structure")
+            return f"{self._default(_SUBJECT, self._text)} {self.note}"
+
+    def _text(self, templates: Templates, template: str) -> str:
+        return templates.render(template, self.data, now=self._now, route_label=self._route_label)
+
+    def _html(self, templates: Templates, template: str) -> str:
+        return templates.render(
+            template, self.data, now=self._now, route_label=self._route_label, mode=Mode.HTML
+        )
+
+    def _default(self, template: str, render: Callable[[Templates, str], str]) -> str:
+        try:
+            return render(self._templates, template)
+        except TemplateError:
+            # The user's files redefine what it is made of, and that is broken too.
+            return render(self._templates.built_in(), template)
+
+    def _route_label(self, name: str) -> str:
+        return self.route_labels.get(name, "")
+
+    def _fault(self, error: TemplateError, where: str) -> None:
+        self.faults.append(error)
+        self._templates.report(error, where)
+
+
+def _webhook_alert(alert: Alert) -> dict[str, Any]:
+    ends_at = alert.ends_at
+    return {
+        "status": "firing" if ends_at is None else "resolved",
+        "labels": alert.labels,
+        "annotations": alert.annotations,
+        "startsAt": format_rfc3339(alert.starts_at, alert.starts_offset),
+        "endsAt": ZERO_TIME if ends_at is None else format_rfc3339(ends_at, alert.ends_offset),
+        "generatorURL": alert.generator_url,
+        "fingerprint": alert.labels.fingerprint_text,
+    }

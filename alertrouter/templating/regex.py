@@ -1,0 +1,122 @@
+"""Go's regular expressions for templates: search, and replace-all with Go's rules for ``$name``."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+import re2
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_LONGEST_PATTERN: Final = 100_000
+_REFERENCE: Final = re.compile(
+    r"\$(?:(\$)|([0-9A-Za-z_\u0080-\U0010ffff]+)|\{([0-9A-Za-z_\u0080-\U0010ffff]+)\})"
+)
+# What RE2's library calls a fault, and what Go calls it. The piece of the pattern follows in both.
+_GO_WORDING: Final = (
+    ("missing ):", "missing closing ):"),
+    ("missing ]:", "missing closing ]:"),
+    ("unexpected ):", "unexpected ):"),
+    ("no argument for repetition operator:", "missing argument to repetition operator:"),
+    ("invalid repetition size:", "invalid repeat count:"),
+    ("bad repetition operator:", "invalid nested repetition operator:"),
+    ("invalid perl operator:", "invalid or unsupported Perl syntax:"),
+    ("invalid named capture group:", "invalid named capture:"),
+    ("trailing \\", "trailing backslash at end of expression: "),
+)
+_OPTIONS = re2.Options()
+_OPTIONS.log_errors = False
+
+
+class RegexError(ValueError):
+    """The pattern is no regular expression; the message is Go's as far as it can be told."""
+
+
+def search(pattern: str, text: str) -> bool:
+    """Whether the pattern matches anywhere in the text. RegexError for a bad pattern."""
+    return _compiled(pattern).search(text) is not None
+
+
+def replace_all(pattern: str, replacement: str, text: str) -> str:
+    """The text with every match replaced; ``$1``, ``${name}`` and ``$$`` as Go expands them."""
+    try:
+        compiled = _compiled(pattern)
+    except RegexError as error:
+        raise RegexError(f"regexp: Compile({_backquoted(pattern)}): {error}") from None
+    expand = _expansion(replacement)
+    written = []
+    at = copied = 0
+    while at <= len(text):
+        found = compiled.search(text, at)
+        if found is None:
+            break
+        start, end = found.span()
+        written.append(text[copied:start])
+        # Compat: an empty match right behind another match is not replaced.
+        if end > copied or start == 0:
+            written.append(expand(found))
+        copied = end
+        at = end if end > start else end + 1
+    written.append(text[copied:])
+    return "".join(written)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:
+    if len(pattern) > _LONGEST_PATTERN:
+        raise RegexError("error parsing regexp: expression too long")
+    if re.search(r"(?<!\\)(?:\\\\)*\\C", pattern):
+        raise RegexError("error parsing regexp: invalid escape sequence: `\\C`")
+    try:
+        compiled = re2.compile(pattern, _OPTIONS)
+    except re2.error as error:
+        raise RegexError(f"error parsing regexp: {_in_go_words(error)}") from None
+    for name in compiled.groupindex:
+        if not name.isascii():  # The library takes these, Go does not.
+            raise RegexError(f"error parsing regexp: invalid named capture: `(?P<{name}>`")
+    return compiled
+
+
+def _in_go_words(error: Exception) -> str:
+    said = error.args[0]
+    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    for ours, go in _GO_WORDING:
+        if text.startswith(ours):
+            text = go + text[len(ours) :]
+            break
+    what, colon, piece = text.partition(": ")
+    return f"{what}: `{piece}`" if colon else text
+
+
+def _backquoted(pattern: str) -> str:
+    return f'"{pattern}"' if "`" in pattern else f"`{pattern}`"
+
+
+@lru_cache(maxsize=512)
+def _expansion(replacement: str) -> Callable[[Any], str]:
+    if "$" not in replacement:
+        return lambda _: replacement
+    parts: list[str | tuple[str]] = []
+    at = 0
+    for found in _REFERENCE.finditer(replacement):
+        parts.append(replacement[at : found.start()])
+        parts.append("$" if found[1] else (found[2] or found[3],))
+        at = found.end()
+    parts.append(replacement[at:])
+
+    def expand(match: Any) -> str:
+        return "".join([part if isinstance(part, str) else _group(match, part[0]) for part in parts])
+
+    return expand
+
+
+def _group(match: Any, name: str) -> str:
+    """The text of a group, by number or name; empty if there is none or it took no part."""
+    if name.isascii() and name.isdecimal() and (name == "0" or name[0] != "0"):
+        number = int(name)
+        return (match.group(number) or "") if number <= match.re.groups else ""
+    number = match.re.groupindex.get(name)
+    return (match.group(number) or "") if number is not None else ""
