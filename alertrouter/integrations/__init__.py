@@ -13,8 +13,8 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from alertrouter.config.fields import Bool, ConfigModel, Text
-from alertrouter.config.http import HttpConfig  # noqa: TC001 -- the model is made from it
+from alertrouter.config.fields import Bool, ConfigModel, Text, Unsigned
+from alertrouter.config.http import HttpConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,11 +33,14 @@ class IntegrationOptions(ConfigModel):
     """Our own keys of an integration, under its ``alertrouter:`` key.
 
     ``name`` keeps the history of an integration when the list it stands in is reordered;
-    ``announce_muted_resolves`` tells that an alert is resolved even while it is muted (D3).
+    ``announce_muted_resolves`` tells that an alert is resolved even while it is muted (D3). ``concurrency`` is
+    how many messages may be under way at once and ``messages_per_minute`` how many may begin; 0 is the usual.
     """
 
     name: Text = ""
     announce_muted_resolves: Bool = False
+    concurrency: Unsigned = 0
+    messages_per_minute: Unsigned = 0
 
 
 class IntegrationConfig(ConfigModel):

@@ -17,7 +17,6 @@ from alertrouter.config.fields import (
     check_secret_url,
 )
 from alertrouter.delivery.errors import RejectedError
-from alertrouter.gotemplate import ParseError, TemplateSet
 from alertrouter.integrations import Connection, HttpIntegrationConfig, IntegrationKind
 from alertrouter.integrations._answers import JSON, raise_for, time_limit
 from alertrouter.integrations._json import json_body, sorted_json_body
@@ -49,6 +48,9 @@ class WebhookConfig(HttpIntegrationConfig):
 
 def _check_url(url: str) -> None:
     if "{{" in url:
+        # Templates in a URL are rare; the engine need not be loaded without one.
+        from alertrouter.gotemplate import ParseError, TemplateSet
+
         try:
             # Compat: checked against the bare template language, without the functions of notifications.
             TemplateSet.build([]).text(url)

@@ -1,0 +1,397 @@
+"""Delivery: takes the decisions of a flush and stays with each until its receiver took it or time is up.
+
+Between two awaits nothing else runs, so a job's state needs no lock. What a message says, whether it is due at
+all and what its outcome means are the engine's to tell.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from alertrouter.core.reason import FailureReason
+from alertrouter.core.time import SECOND
+from alertrouter.delivery.alarm import Alarm
+from alertrouter.delivery.attempt import AttemptRecord
+from alertrouter.delivery.backoff import wait_after
+from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
+from alertrouter.delivery.lane import Job, Lane, LaneStatus, State
+from alertrouter.engine.decision import Quiet
+from alertrouter.templating.errors import TemplateError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from alertrouter.clock import Clock
+    from alertrouter.core.notification import ReceiverDatum
+    from alertrouter.core.receiver import Receiver
+    from alertrouter.core.time import Duration, Moment
+    from alertrouter.delivery.ports import (
+        DeliveryEngine,
+        DeliveryLedger,
+        DeliveryMetrics,
+        DeliverySettings,
+        Messages,
+        Senders,
+    )
+    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.decision import Flush, Send
+
+log = logging.getLogger(__name__)
+
+
+class Delivery:
+    """Makes the attempts, as many at once per integration as its limits allow.
+
+    ``spread`` gives the random factor of a wait. Must be used from one event loop.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: DeliveryEngine,
+        clock: Clock,
+        senders: Senders,
+        messages: Messages,
+        ledger: DeliveryLedger,
+        metrics: DeliveryMetrics,
+        settings: DeliverySettings,
+        spread: Callable[[], float] = lambda: random.uniform(0.5, 1.5),  # noqa: S311 -- no secret
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._senders = senders
+        self._messages = messages
+        self._ledger = ledger
+        self._metrics = metrics
+        self._settings = settings
+        self._spread = spread
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._jobs: dict[int, Job] = {}
+        self._last_id = 0  # of jobs and lanes alike: the alarm rings for either
+        self._paused: dict[int, Lane] = {}
+        self._alarm = Alarm(clock, self._wake)
+        self._workers: set[asyncio.Task[None]] = set()
+        self._records: set[asyncio.Future[object]] = set()
+        self._ledger_works = True
+        self._stopping = False
+
+    def start(self, flush: Flush) -> None:
+        """Begin the attempts of every message of a flush; returns at once.
+
+        Also counts the integrations whose log moved on without a message.
+        """
+        if self._stopping:
+            return
+        for integration in flush.logged:
+            self._metrics.notification(flush.route.receiver.name, integration.kind)
+        for send in flush.sends:
+            self._metrics.notification(send.slot.receiver, send.integration.kind)
+            job = Job(id=self._new_id(), send=send, lane=self._lane(send))
+            self._jobs[job.id] = job
+            self._alarm.set(send.deadline, job.id)
+            self._enqueue(job)
+
+    @property
+    def in_progress(self) -> int:
+        """How many messages have neither been delivered nor given up."""
+        return len(self._jobs)
+
+    def status(self) -> list[LaneStatus]:
+        """How every integration that was ever told something is doing."""
+        return [
+            LaneStatus(
+                receiver=lane.receiver,
+                integration=lane.integration,
+                running=lane.running,
+                queued=sum(job.state is State.READY for job in lane.ready),
+                waiting=lane.waiting,
+                delivered_at=lane.delivered_at,
+                failed_at=lane.failed_at,
+                last_error=lane.last_error,
+            )
+            for lane in self._lanes.values()
+        ]
+
+    def reconfigured(self, receivers: Mapping[str, Receiver]) -> None:
+        """After a reload: forget how integrations did that are no more, once nothing is under way there."""
+        named = {
+            (receiver.name, each.key) for receiver in receivers.values() for each in receiver.integrations
+        }
+        self._lanes = {key: lane for key, lane in self._lanes.items() if key in named or lane.is_busy}
+
+    async def drain(self, timeout: Duration | None = None) -> None:  # noqa: ASYNC109 -- on our clock
+        """Stop: begin no attempt any more, let those under way finish for this long, then cut them off (D17).
+
+        What was not delivered is not reported to the engine: it is due again after the start.
+        """
+        self._stopping = True
+        self._alarm.stop()
+        limit = self._settings.drain_timeout if timeout is None else timeout
+        await self._until_done(self._workers, self._clock.now() + limit)
+        cut_off = [worker for worker in self._workers if not worker.done()]
+        for worker in cut_off:
+            worker.cancel()
+        await asyncio.gather(*cut_off, return_exceptions=True)
+        await asyncio.gather(*self._records, return_exceptions=True)
+        if self._jobs:
+            log.warning(
+                "Stopped with %d messages on their way, %d of them in the middle of an attempt",
+                len(self._jobs),
+                len(cut_off),
+            )
+
+    async def _until_done(self, tasks: set[asyncio.Task[None]], moment: Moment) -> None:
+        alarm = asyncio.ensure_future(self._clock.sleep_until(moment))
+        left = set(tasks)
+        while left and not alarm.done():
+            await asyncio.wait({*left, alarm}, return_when=asyncio.FIRST_COMPLETED)
+            left = {task for task in left if not task.done()}
+        alarm.cancel()
+
+    # Queues
+
+    def _new_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _lane(self, send: Send) -> Lane:
+        limits = self._senders.limits(send.integration) or self._settings.limits
+        key = (send.slot.receiver, send.slot.integration)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = Lane(id=self._new_id(), receiver=key[0], integration=key[1], limits=limits)
+            self._lanes[key] = lane
+        elif lane.limits != limits:
+            lane.bound_by(limits)
+        return lane
+
+    def _enqueue(self, job: Job) -> None:
+        job.state = State.READY
+        job.lane.ready.append(job)
+        self._run(job.lane)
+
+    def _run(self, lane: Lane) -> None:
+        """Let one more worker take from the queue, if it may."""
+        if lane.ready and lane.has_room and not self._stopping:
+            lane.running += 1
+            worker = asyncio.get_running_loop().create_task(self._work(lane))
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
+
+    async def _work(self, lane: Lane) -> None:
+        try:
+            while not self._stopping:
+                now = self._clock.now()
+                if (begin := lane.pace.next_at(now)) > now:
+                    self._pause(lane, begin)
+                    break
+                if (job := lane.next_ready()) is None:
+                    break
+                lane.pace.take(now)
+                self._run(lane)
+                await self._advance(job)
+        finally:
+            lane.running -= 1
+
+    def _pause(self, lane: Lane, until: Moment) -> None:
+        if lane.ready and not lane.paused:
+            lane.paused = True
+            self._paused[lane.id] = lane
+            self._alarm.set(until, lane.id)
+
+    def _wake(self, key: int, now: Moment) -> None:
+        """A lane may go on, a job may try again, or a deadline is reached."""
+        if (lane := self._paused.pop(key, None)) is not None:
+            lane.paused = False
+            self._run(lane)
+        if (job := self._jobs.get(key)) is None:
+            return
+        if now >= job.send.deadline:
+            if job.state is not State.RUNNING:
+                self._give_up(job, now)
+            elif job.task is not None:
+                job.cut_off = True
+                job.task.cancel()
+        elif job.state is State.WAITING and now >= job.next_at:
+            job.lane.waiting -= 1
+            self._enqueue(job)
+
+    # One job
+
+    async def _advance(self, job: Job) -> None:
+        job.state = State.RUNNING
+        try:
+            await self._attempt(job)
+        except Exception:
+            # A bug, here or in the engine: it must not stop the other messages.
+            log.exception("Delivery to %s failed unexpectedly", _name(job.send))
+            if job.state is not State.DONE:
+                job.error = RejectedError("unexpected error, see the log")
+                self._give_up(job, self._clock.now())
+
+    async def _attempt(self, job: Job) -> None:
+        decision = self._engine.renew(job.send, self._clock.now())
+        if isinstance(decision, Quiet):
+            self._withdraw(job, decision)
+            return
+        job.send = decision
+        if not job.attempts:
+            await self._intend(job)
+        job.started_at = self._clock.now()
+        if job.started_at >= job.send.deadline:
+            self._give_up(job, job.started_at)
+            return
+        job.attempts += 1
+        try:
+            data = await self._send(job)
+        except DeliveryError as error:
+            self._attempt_failed(job, error)
+        else:
+            self._attempt_succeeded(job, data)
+
+    async def _send(self, job: Job) -> Mapping[str, ReceiverDatum] | None:
+        """One attempt; every way in which it can fail becomes a DeliveryError."""
+        job.task = asyncio.current_task()
+        try:
+            return await self._senders.sender(job.send.integration).send(self._messages(job.send))
+        except DeliveryError:
+            raise
+        except TemplateError as error:
+            raise RejectedError(str(error)) from error
+        except asyncio.CancelledError:
+            if not job.cut_off:
+                raise
+            raise TemporaryError(
+                "context deadline exceeded", reason=FailureReason.CONTEXT_DEADLINE_EXCEEDED
+            ) from None
+        except Exception as error:
+            # A bug in an integration: its own messages suffer, no others.
+            log.exception("Sending to %s failed unexpectedly", _name(job.send))
+            raise RejectedError(f"unexpected {type(error).__name__}, see the log") from error
+        finally:
+            if job.cut_off and job.task is not None:
+                job.task.uncancel()
+            job.task = None
+
+    def _attempt_succeeded(self, job: Job, data: Mapping[str, ReceiverDatum] | None) -> None:
+        now = self._clock.now()
+        self._note_attempt(job, now, None)
+        job.lane.delivered_at = now
+        job.lane.last_error = ""
+        if job.attempts > 1:
+            log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
+        self._record(self._engine.delivered(job.send, now, data, attempts=job.attempts))
+        self._finish(job)
+
+    def _attempt_failed(self, job: Job, error: DeliveryError) -> None:
+        now = self._clock.now()
+        self._note_attempt(job, now, error)
+        job.error = error
+        job.lane.failed_at = now
+        job.lane.last_error = str(error)
+        next_at = max(now, job.started_at + wait_after(job.attempts, self._spread()))
+        if error.retry_after is not None:
+            next_at = max(next_at, now + error.retry_after)
+        if not isinstance(error, TemporaryError) or next_at >= job.send.deadline:
+            self._give_up(job, now)
+            return
+        if job.logged_error != str(error):
+            job.logged_error = str(error)
+            log.warning("Will try %s again: %s", _name(job.send), error, extra=_about(job))
+        job.state = State.WAITING
+        job.next_at = next_at
+        job.lane.waiting += 1
+        self._alarm.set(next_at, job.id)
+
+    def _note_attempt(self, job: Job, now: Moment, error: DeliveryError | None) -> None:
+        send = job.send
+        latency = now - job.started_at
+        self._metrics.request(send.slot.receiver, send.integration.kind, latency / SECOND)
+        if error is not None:
+            self._metrics.request_failed(send.slot.receiver, send.integration.kind)
+        self._ledger.attempt(
+            AttemptRecord(
+                slot=send.slot,
+                tick=send.tick,
+                number=job.attempts,
+                started_at=job.started_at,
+                latency=latency,
+                error="" if error is None else str(error),
+                reason=None if error is None else error.reason,
+            )
+        )
+
+    def _withdraw(self, job: Job, quiet: Quiet) -> None:
+        log.debug("Nothing left to tell %s: %s", _name(job.send), quiet.why_not, extra=_about(job))
+        self._record(self._engine.withdrawn(job.send, quiet, self._clock.now(), attempts=job.attempts))
+        self._finish(job)
+
+    def _give_up(self, job: Job, now: Moment) -> None:
+        error = job.error or TemporaryError(
+            "context deadline exceeded", reason=FailureReason.CONTEXT_DEADLINE_EXCEEDED
+        )
+        why = "" if isinstance(error, TemporaryError) else " due to unrecoverable error"
+        log.error(
+            "%s: notify retry canceled%s after %d attempts: %s",
+            _name(job.send),
+            why,
+            job.attempts,
+            error,
+            extra=_about(job),
+        )
+        self._metrics.notification_failed(job.send.slot.receiver, job.send.integration.kind, error.reason)
+        changes = self._engine.failed(job.send, now, error.reason, str(error), attempts=job.attempts)
+        self._finish(job)
+        self._record(changes)
+
+    def _finish(self, job: Job) -> None:
+        if job.state is State.WAITING:
+            job.lane.waiting -= 1
+        job.state = State.DONE
+        del self._jobs[job.id]
+
+    # The ledger: what cannot be written down is sent all the same
+
+    async def _intend(self, job: Job) -> None:
+        try:
+            await self._ledger.intend(job.send.slot, self._clock.now())
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the page goes out
+            self._ledger_failed(error)
+
+    def _record(self, changes: Changes) -> None:
+        if not changes:
+            return
+        record = asyncio.ensure_future(self._ledger.record(changes))
+        self._records.add(record)
+        record.add_done_callback(self._recorded)
+
+    def _recorded(self, record: asyncio.Future[object]) -> None:
+        self._records.discard(record)
+        if record.cancelled():
+            return
+        if (error := record.exception()) is not None:
+            self._ledger_failed(error)
+        else:
+            self._ledger_works = True
+
+    def _ledger_failed(self, error: BaseException) -> None:
+        if self._ledger_works:
+            log.error("What is sent cannot be written down: %s", error)
+        self._ledger_works = False
+
+
+def _name(send: Send) -> str:
+    integration = send.integration
+    return f"{send.slot.receiver}/{integration.kind}[{integration.index}]"
+
+
+def _about(job: Job) -> dict[str, object]:
+    return {
+        "receiver": job.send.slot.receiver,
+        "integration": job.send.integration.key,
+        "group": job.send.notification.group_key,
+        "attempts": job.attempts,
+    }
