@@ -1,0 +1,360 @@
+"""What one transaction writes: the changes of many events, each thing in its last version."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import delete, insert, literal_column, select
+
+from alertrouter.core.time import DAY
+from alertrouter.engine.changes import Outcome, Transition
+from alertrouter.store import bulk, rows, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from sqlalchemy import Connection, Dialect, Table
+
+    from alertrouter.core.alert import Alert
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.changes import Changes, StoredState
+    from alertrouter.engine.slot import GroupId, Slot
+    from alertrouter.store.attempt import Attempt
+    from alertrouter.store.rows import Row
+
+_Value = TypeVar("_Value")
+
+
+class Statements:
+    """The statements a batch needs, in one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.put = {
+            table: bulk.replacement(dialect, table)
+            for table in (
+                tables.alerts,
+                tables.alert_ends,
+                tables.groups,
+                tables.notification_log,
+                tables.intents,
+                tables.silences,
+                tables.meta,
+            )
+        }
+        self.append = {
+            table: bulk.insertion(dialect, table)
+            for table in (
+                tables.alert_transitions,
+                tables.decisions,
+                tables.attempts,
+                tables.silence_versions,
+                tables.reloads,
+            )
+        }
+        self.delete = {
+            table: bulk.deletion(dialect, next(iter(table.primary_key)))
+            for table in (
+                tables.alerts,
+                tables.alert_ends,
+                tables.groups,
+                tables.notification_log,
+                tables.intents,
+                tables.silences,
+                tables.meta,
+            )
+        }
+        names = bulk.upsert(dialect, tables.group_names)
+        stored, fresh = tables.group_names.c, names.excluded
+        self.name_groups = bulk.multiplied(
+            dialect,
+            names.on_conflict_do_update(
+                index_elements=[stored.id],
+                set_={"used_at": fresh.used_at, "group_key": fresh.group_key},
+                # A name that is used all day is written once a day.
+                where=(fresh.used_at > stored.used_at + literal_column(str(DAY)))
+                | ((fresh.group_key != stored.group_key) & (fresh.group_key != literal_column("''"))),
+            ),
+        )
+        past = bulk.upsert(dialect, tables.past_alerts)
+        self.remember_labels = bulk.multiplied(
+            dialect,
+            past.on_conflict_do_update(
+                index_elements=[tables.past_alerts.c.identity],
+                set_={"collected_at": past.excluded.collected_at},
+            ),
+        )
+
+
+class Batch:
+    """Gathers what is to be written. State is kept in its last version, history in full and in order.
+
+    ``ends`` are the ends that heartbeats moved and that are not written yet; they may wait for a later batch.
+    """
+
+    def __init__(self, ends: dict[int, Row]) -> None:
+        self._ends = ends
+        self._ends_due = 0
+        self._whole = False
+        self._alerts: dict[int, Row] = {}
+        self._collected: dict[int, Row] = {}
+        # A row, or None for one to be deleted.
+        self._groups: dict[int, Row | None] = {}
+        self._entries: dict[int, Row | None] = {}
+        self._intents: dict[int, Row | None] = {}
+        self._silences: dict[str, Row | None] = {}
+        self._meta: dict[str, int | None] = {}
+        self.transitions: list[Row] = []
+        self.decisions: list[Row] = []
+        self.attempts: list[Row] = []
+        self.silence_versions: list[Row] = []
+        self.reloads: list[Row] = []
+        self._names: dict[int, Row] = {}
+
+    # Gathering
+
+    def add(self, changes: Changes, now: Moment) -> None:
+        """What an event changed. What is both written and removed in it is removed."""
+        self._add_alerts(changes, now)
+        for state in changes.groups:
+            row = rows.group_row(state)
+            self._groups[row[0]] = row
+        for group in changes.removed_groups:
+            self._groups[rows.group_id(group)] = None
+        self._add_messages(changes)
+        for change in changes.silences:
+            row = rows.silence_version_row(change)
+            self.silence_versions.append(row)
+            self._silences[row[2]] = row[2:]
+        for silence_id in changes.removed_silences:
+            self._silences[rows.plain(silence_id)] = None
+
+    def _add_alerts(self, changes: Changes, now: Moment) -> None:
+        collected_at: dict[Labels, Moment] = {}
+        for transition in changes.transitions:
+            self.transitions.append(rows.transition_row(transition))
+            if transition.kind is Transition.COLLECTED:
+                collected_at[transition.alert.labels] = transition.at
+        for alert in changes.alerts:
+            row = rows.alert_row(alert)
+            self._alerts[row[0]] = row
+            self._collected.pop(row[0], None)
+            self._ends.pop(row[0], None)
+        for labels in changes.collected_alerts:
+            self._collect(labels, collected_at.get(labels, now))
+
+    def _add_messages(self, changes: Changes) -> None:
+        for entry in changes.entries:
+            row = rows.entry_row(entry)
+            self._entries[row[0]] = row
+            self.settle(row[0])
+        for slot in changes.removed_entries:
+            self._entries[rows.slot_id(slot)] = None
+        for record in changes.decisions:
+            self.decisions.append(rows.decision_row(record))
+            self._name(record.slot.group, record.group_key, record.at)
+            if record.outcome in _ENDS_AN_INTENT or record.attempts:
+                self.settle(rows.slot_id(record.slot))
+
+    def _collect(self, labels: Labels, at: Moment) -> None:
+        identity = rows.signed(labels.identity)
+        self._collected[identity] = (identity, rows.json_text(labels), at)
+        self._alerts.pop(identity, None)
+        self._ends.pop(identity, None)
+
+    def _name(self, group: GroupId, group_key: str, used_at: Moment) -> None:
+        row = rows.group_name_row(group, group_key, used_at)
+        if group_key or row[0] not in self._names:
+            self._names[row[0]] = row
+
+    def move_ends(self, alerts: Iterable[Alert]) -> None:
+        """Ends that heartbeats moved, to be written some time later."""
+        for alert in alerts:
+            row = rows.end_row(alert)
+            self._ends[row[0]] = row
+
+    def include_ends(self, at_most: int) -> None:
+        """Write so many of the ends that heartbeats moved with this batch."""
+        self._ends_due = at_most
+
+    def intend(self, slot: Slot, at: Moment) -> None:
+        """A send is about to begin."""
+        row = rows.intent_row(slot, at)
+        self._intents[row[0]] = row
+
+    def settle(self, slot: int) -> None:
+        """A send has ended, one way or another."""
+        self._intents[slot] = None
+
+    def attempt(self, attempt: Attempt) -> None:
+        """One attempt of a send."""
+        slot = attempt.slot
+        self.attempts.append(
+            (
+                attempt.started_at,
+                rows.group_id(slot.group),
+                rows.plain(slot.receiver),
+                rows.plain(slot.integration),
+                attempt.tick,
+                attempt.number,
+                attempt.latency,
+                attempt.ok,
+                rows.plain(attempt.error),
+                attempt.reason.value if attempt.reason else None,
+            )
+        )
+        self._name(slot.group, "", attempt.started_at)
+
+    def reloaded(self, at: Moment, config_hash: int, config: str) -> None:
+        """A configuration came into force."""
+        self.reloads.append((at, config_hash, rows.plain(config)))
+
+    def note(self, name: str, value: int | None) -> None:
+        """A line of ``meta``; None deletes it."""
+        self._meta[name] = value
+
+    def replace_all(self, state: StoredState) -> int:
+        """Whatever the database holds, this is the state: it is written as a whole. How many could not be."""
+        self._forget_state()
+        self._whole = True
+        begun_at = state.seen_at or 0
+        return (
+            _gather(state.alerts, rows.alert_row, self._alerts)
+            + _gather(state.groups, rows.group_row, self._groups)
+            + _gather(state.entries, rows.entry_row, self._entries)
+            + _gather(state.intents, lambda slot: rows.intent_row(slot, begun_at), self._intents)
+            + _gather(state.silences, rows.silence_row, self._silences)
+        )
+
+    def keep_history(self, at_most: int) -> int:
+        """Forget the state, which will be written as a whole; how many lines of history were too many to keep."""
+        self._forget_state()
+        lost = 0
+        for lines in self._history().values():
+            surplus = max(0, len(lines) - at_most)
+            del lines[:surplus]
+            lost += surplus
+        return lost
+
+    def _forget_state(self) -> None:
+        self._whole = False
+        self._ends_due = 0
+        self._ends.clear()
+        for gathered in (
+            self._alerts,
+            self._collected,
+            self._groups,
+            self._entries,
+            self._intents,
+            self._silences,
+        ):
+            gathered.clear()
+
+    def _history(self) -> dict[Table, list[Row]]:
+        return {
+            tables.alert_transitions: self.transitions,
+            tables.decisions: self.decisions,
+            tables.attempts: self.attempts,
+            tables.silence_versions: self.silence_versions,
+            tables.reloads: self.reloads,
+        }
+
+    # Writing
+
+    def write(self, connection: Connection, statements: Statements) -> None:
+        """Execute everything within the connection's transaction."""
+        if self._whole:
+            self._clear(connection)
+        for table, lines in self._history().items():
+            if lines:
+                statements.append[table].run(connection, lines)
+        if self._names:
+            statements.name_groups.run(connection, list(self._names.values()))
+        self._write_alerts(connection, statements)
+        for table, rows_by_key in self._keyed():
+            if rows_by_key:
+                _put_and_delete(connection, statements, table, rows_by_key)
+
+    def _write_alerts(self, connection: Connection, statements: Statements) -> None:
+        if self._alerts:
+            statements.put[tables.alerts].run(connection, list(self._alerts.values()))
+            statements.delete[tables.alert_ends].run(connection, [(identity,) for identity in self._alerts])
+        if self._collected:
+            statements.remember_labels.run(connection, list(self._collected.values()))
+            gone = [(identity,) for identity in self._collected]
+            statements.delete[tables.alerts].run(connection, gone)
+            statements.delete[tables.alert_ends].run(connection, gone)
+        if self._ends_due:
+            # In the order of their keys neighbours lie on one page.
+            due = sorted(islice(self._ends.values(), self._ends_due))
+            statements.put[tables.alert_ends].run(connection, due)
+
+    def _keyed(self) -> Iterable[tuple[Table, Mapping[Any, Row | None]]]:
+        meta = {name: None if value is None else (name, value) for name, value in self._meta.items()}
+        return (
+            (tables.groups, self._groups),
+            (tables.notification_log, self._entries),
+            (tables.intents, self._intents),
+            (tables.silences, self._silences),
+            (tables.meta, meta),
+        )
+
+    def _clear(self, connection: Connection) -> None:
+        alerts, past = tables.alerts.c, tables.past_alerts.c
+        # History may speak of alerts that are not among those written now.
+        known = select(past.identity)
+        labels = select(alerts.identity, alerts.labels, alerts.updated_at).where(
+            alerts.identity.not_in(known)
+        )
+        connection.execute(
+            insert(past.identity.table).from_select(["identity", "labels", "collected_at"], labels)
+        )
+        for table in STATE:
+            connection.execute(delete(table))
+
+    def written(self) -> None:
+        """Say that the transaction is committed."""
+        if self._ends_due:
+            for identity in list(islice(self._ends, self._ends_due)):
+                del self._ends[identity]
+
+
+#: The tables that hold what is current.
+STATE = (
+    tables.alerts,
+    tables.alert_ends,
+    tables.groups,
+    tables.notification_log,
+    tables.intents,
+    tables.silences,
+)
+
+_ENDS_AN_INTENT = {Outcome.SENT, Outcome.FAILED, Outcome.LOGGED}
+
+
+def _gather(
+    values: Iterable[_Value],
+    make: Callable[[_Value], Row],
+    rows_by_key: dict[Any, Row] | dict[Any, Row | None],
+) -> int:
+    bad = 0
+    for value in values:
+        try:
+            row = make(value)
+        except ValueError:
+            bad += 1
+        else:
+            rows_by_key[row[0]] = row
+    return bad
+
+
+def _put_and_delete(
+    connection: Connection, statements: Statements, table: Table, rows_by_key: Mapping[Any, Row | None]
+) -> None:
+    written = [row for row in rows_by_key.values() if row is not None]
+    if written:
+        statements.put[table].run(connection, written)
+    removed = [(key,) for key, row in rows_by_key.items() if row is None]
+    if removed:
+        statements.delete[table].run(connection, removed)

@@ -1,0 +1,129 @@
+"""Reading back what must be remembered. A row that cannot be read is left out and counted; a start never fails for it."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import exc, select, text
+
+from alertrouter.engine.changes import StoredState
+from alertrouter.store import rows, tables
+from alertrouter.store.errors import DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Table
+
+    from alertrouter.core.alert import Alert
+    from alertrouter.core.time import Moment
+    from alertrouter.store.database import Database
+
+log = logging.getLogger(__name__)
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was read. ``skipped`` counts rows that made no sense, by table; ``damage`` tells of an unreadable file.
+
+    ``stopped_at`` is when the last run ended in order; None when it was cut off, so that the ends that its heartbeats
+    moved last may be missing.
+    """
+
+    state: StoredState = field(default_factory=StoredState)
+    skipped: Counter[str] = field(default_factory=Counter)
+    damage: str = ""
+    stopped_at: Moment | None = None
+
+
+def load(database: Database) -> Loaded:
+    """Everything that is current. Raises StoreError when the database cannot be read at all."""
+    loaded = Loaded()
+    with database.reader() as connection:
+        reader = _Reader(database, connection, loaded)
+        ends = {row[0]: row for row in reader.raw(tables.alert_ends)}
+        alert_reader = rows.AlertReader()
+
+        def alert(row: Sequence[Any]) -> Alert:
+            found = alert_reader.alert(row)
+            moved = ends.get(row[0])
+            if moved is None:
+                return found
+            _, ends_at, updated_at, timeout, ends_offset = moved
+            return replace(
+                found, ends_at=ends_at, updated_at=updated_at, timeout=bool(timeout), ends_offset=ends_offset
+            )
+
+        meta: dict[str, Moment] = {row[0]: row[1] for row in reader.raw(tables.meta)}
+        loaded.state = StoredState(
+            alerts=reader.values(tables.alerts, alert),
+            groups=reader.values(tables.groups, rows.to_group),
+            entries=reader.values(tables.notification_log, rows.to_entry),
+            silences=reader.values(tables.silences, rows.to_silence),
+            intents=reader.values(tables.intents, rows.to_intent),
+            seen_at=meta.get("seen_at"),
+        )
+        loaded.stopped_at = meta.get("stopped_at")
+    if loaded.skipped:
+        log.error(
+            "rows of the database make no sense and were left out",
+            extra={"database": database.name, "rows": dict(loaded.skipped)},
+        )
+    return loaded
+
+
+class _Reader:
+    def __init__(self, database: Database, connection: Connection, loaded: Loaded) -> None:
+        self._database = database
+        self._connection = connection
+        self._loaded = loaded
+
+    def values(self, table: Table, make: Callable[[Sequence[Any]], _Value]) -> list[_Value]:
+        found = []
+        for row in self.raw(table):
+            try:
+                found.append(make(row))
+            except ValueError as error:
+                self._loaded.skipped[table.name] += 1
+                log.warning("row left out", extra={"table": table.name, "key": row[0], "because": str(error)})
+        return found
+
+    def raw(self, table: Table) -> list[Sequence[Any]]:
+        try:
+            return list(self._connection.execute(select(table)).fetchall())
+        except exc.SQLAlchemyError as error:
+            problem = self._database.problem(error)
+            if not isinstance(problem, DamagedError):
+                raise
+            self._loaded.damage = str(problem)
+            found = {row[0]: row for row in _salvage(self._connection, table)}
+            log.error(  # noqa: TRY400  # the trace of a damaged file tells nobody anything
+                "a table is damaged; what can be read of it is used",
+                extra={"database": self._database.name, "table": table.name, "rows": len(found)},
+            )
+            return list(found.values())
+
+
+def _salvage(connection: Connection, table: Table) -> Iterator[Sequence[Any]]:
+    """The rows of a damaged SQLite table that can be reached from its beginning or from its end."""
+    columns = ", ".join(f'"{column.name}"' for column in table.columns)
+    for direction, further in (("ASC", ">"), ("DESC", "<")):
+        last = None
+        for size in (500, 1):
+            # In large steps up to the damage, then row by row.
+            while True:
+                where = "" if last is None else f"WHERE rowid {further} {last}"
+                query = f"SELECT {columns}, rowid FROM {table.name} {where} ORDER BY rowid {direction} LIMIT {size}"  # noqa: S608  # all names and numbers are ours
+                try:
+                    found = connection.execute(text(query)).fetchall()
+                except exc.SQLAlchemyError:
+                    break
+                if not found:
+                    break
+                last = found[-1][-1]
+                yield from (row[:-1] for row in found)

@@ -1,0 +1,454 @@
+"""Values to rows and back. The order of a row is the order of its table's columns."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import xxhash
+
+from alertrouter.core.alert import Alert
+from alertrouter.core.labels import Labels
+from alertrouter.core.matcher import Matcher, Matchers, MatchType
+from alertrouter.core.reason import FailureReason, NotSent, Reason
+from alertrouter.core.silence import Silence
+from alertrouter.engine.changes import (
+    AlertTransition,
+    DecisionRecord,
+    GroupState,
+    LogEntry,
+    Outcome,
+    SilenceChange,
+    Transition,
+)
+from alertrouter.engine.slot import GroupId, Slot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from alertrouter.core.notification import ReceiverDatum
+    from alertrouter.core.time import Moment
+
+Row = tuple[Any, ...]
+
+_MASK = (1 << 64) - 1
+_SIGN = 1 << 63
+
+
+class BadRowError(ValueError):
+    """A row does not hold what its table is for."""
+
+
+def signed(identity: int) -> int:
+    """64 unsigned bits as the signed ones that databases have."""
+    return identity - (1 << 64) if identity & _SIGN else identity
+
+
+def unsigned(stored: int) -> int:
+    """What ``signed`` was given."""
+    return stored & _MASK
+
+
+def group_id(group: GroupId) -> int:
+    """The key of a group's row: a hash of its route's identity and its labels."""
+    return signed(xxhash.xxh64_intdigest(f"{group.labels.identity:x}\0{group.route}".encode()))
+
+
+def slot_id(slot: Slot) -> int:
+    """The key of a notification log row."""
+    group = group_id(slot.group)
+    return signed(xxhash.xxh64_intdigest(f"{group:x}\0{slot.receiver}\0{slot.integration}".encode()))
+
+
+_to_json = msgspec.json.Encoder().encode
+_text_by_name = msgspec.json.Decoder(dict[str, str]).decode
+_receiver_data = msgspec.json.Decoder(dict[str, str | int | float]).decode
+_matcher_sets = msgspec.json.Decoder(list[list[tuple[str, str, str]]]).decode
+_muted = msgspec.json.Decoder(dict[str, list[str]]).decode
+
+
+def json_text(value: object) -> str:
+    """Compact JSON. PostgreSQL takes no NUL in text; JSON writes it as an escape, so nothing is lost."""
+    return _to_json(value).decode()
+
+
+def plain(text: str) -> str:
+    """Text that any database takes: without NUL and what is no Unicode."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def identities(members: Iterable[int]) -> bytes:
+    """A set of identities, eight bytes each, little endian."""
+    numbers = array("Q", members)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def to_identities(stored: bytes) -> array[int]:
+    """What ``identities`` was given."""
+    numbers = array("Q")
+    numbers.frombytes(stored)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+# Alerts
+
+
+def alert_row(alert: Alert) -> Row:
+    """``alerts``."""
+    return (
+        signed(alert.labels.identity),
+        json_text(alert.labels),
+        json_text(alert.annotations),
+        alert.starts_at,
+        alert.ends_at,
+        alert.updated_at,
+        plain(alert.generator_url),
+        alert.timeout,
+        alert.starts_offset,
+        alert.ends_offset,
+    )
+
+
+class AlertReader:
+    """Makes alerts of rows; equal texts become one object, as thousands of alerts share most of theirs."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+
+    def alert(self, row: Sequence[Any]) -> Alert:
+        """Of a row of ``alerts``. Raises BadRowError."""
+        (
+            identity,
+            labels,
+            annotations,
+            starts_at,
+            ends_at,
+            updated_at,
+            url,
+            timeout,
+            starts_off,
+            ends_off,
+        ) = row
+        for number in (starts_at, updated_at, starts_off, ends_off):
+            _require(number, int)
+        if ends_at is not None:
+            _require(ends_at, int)
+        return Alert(
+            labels=self.labels(labels, identity),
+            annotations=self._pairs(annotations),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            updated_at=updated_at,
+            generator_url=self._texts.setdefault(_require(url, str), url),
+            timeout=bool(timeout),
+            starts_offset=starts_off,
+            ends_offset=ends_off,
+        )
+
+    def labels(self, stored: str, identity: int) -> Labels:
+        """Labels as stored, which must be those that have this identity."""
+        labels = self._pairs(stored)
+        if labels.identity != unsigned(identity):
+            raise BadRowError("the labels are not those of the alert's identity")
+        return labels
+
+    def _pairs(self, stored: str) -> Labels:
+        shared = self._texts.setdefault
+        try:
+            return Labels([(shared(n, n), shared(v, v)) for n, v in _text_by_name(stored).items()])
+        except (msgspec.MsgspecError, TypeError) as error:
+            raise BadRowError(f"not a JSON object of texts: {error}") from None
+
+
+def end_row(alert: Alert) -> Row:
+    """``alert_ends``."""
+    return (
+        signed(alert.labels.identity),
+        alert.ends_at,
+        alert.updated_at,
+        alert.timeout,
+        alert.ends_offset,
+    )
+
+
+def transition_row(transition: AlertTransition) -> Row:
+    """``alert_transitions`` without the number."""
+    alert = transition.alert
+    replaced = transition.replaced
+    if transition.kind is Transition.COLLECTED:
+        # The alert's row is deleted now, and with it the annotations.
+        replaced = alert.annotations
+    return (
+        transition.at,
+        signed(alert.labels.identity),
+        transition.kind.value,
+        alert.starts_at,
+        alert.ends_at,
+        None if replaced is None else json_text(replaced),
+    )
+
+
+def to_transition(row: Sequence[Any], labels: str | None, annotations: str | None) -> AlertTransition:
+    """Of a row of ``alert_transitions`` and the texts it refers to. Raises BadRowError."""
+    at, identity, kind, starts_at, ends_at, replaced = row
+    reader = AlertReader()
+    return AlertTransition(
+        at=at,
+        kind=Transition(kind),
+        alert=Alert(
+            labels=Labels() if labels is None else reader.labels(labels, identity),
+            annotations=to_pairs(annotations),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            updated_at=at,
+        ),
+        replaced=None if replaced is None else to_pairs(replaced),
+    )
+
+
+def to_pairs(stored: str | None) -> Labels:
+    """A JSON object of texts; nothing when there is none."""
+    if stored is None:
+        return Labels()
+    try:
+        return Labels(_text_by_name(stored))
+    except (msgspec.MsgspecError, TypeError) as error:
+        raise BadRowError(f"not a JSON object of texts: {error}") from None
+
+
+# Groups and slots
+
+
+def group_row(state: GroupState) -> Row:
+    """``groups``."""
+    return (
+        group_id(state.id),
+        plain(state.id.route),
+        json_text(state.id.labels),
+        plain(state.receiver),
+        plain(state.key),
+        plain(state.path),
+        state.created_at,
+        state.due,
+        state.tick,
+        state.settled_at,
+        state.flush_number,
+        state.held,
+    )
+
+
+def to_group(row: Sequence[Any]) -> GroupState:
+    """Of a row of ``groups``. Raises BadRowError."""
+    key, route, labels, receiver, route_key, path, created_at, due, tick, settled_at, number, held = row
+    for moment in (created_at, due, number):
+        _require(moment, int)
+    for moment in (tick, settled_at):
+        if moment is not None:
+            _require(moment, int)
+    group = GroupId(_require(route, str), to_pairs(labels))
+    if group_id(group) != key:
+        raise BadRowError("the row is not under the group's key")
+    return GroupState(
+        id=group,
+        receiver=_require(receiver, str),
+        key=_require(route_key, str),
+        path=_require(path, str),
+        created_at=created_at,
+        due=due,
+        tick=tick,
+        settled_at=settled_at,
+        flush_number=number,
+        held=bool(held),
+    )
+
+
+def group_name_row(group: GroupId, group_key: str, used_at: Moment) -> Row:
+    """``group_names``."""
+    return (group_id(group), plain(group.route), json_text(group.labels), plain(group_key), used_at)
+
+
+def _slot_columns(slot: Slot) -> Row:
+    return (
+        slot_id(slot),
+        plain(slot.group.route),
+        json_text(slot.group.labels),
+        plain(slot.receiver),
+        plain(slot.integration),
+    )
+
+
+def _to_slot(columns: Sequence[Any]) -> Slot:
+    key, route, labels, receiver, integration = columns
+    group = GroupId(_require(route, str), to_pairs(labels))
+    slot = Slot(group, _require(receiver, str), _require(integration, str))
+    if slot_id(slot) != key:
+        raise BadRowError("the row is not under the slot's key")
+    return slot
+
+
+def entry_row(entry: LogEntry) -> Row:
+    """``notification_log``."""
+    return (
+        *_slot_columns(entry.slot),
+        plain(entry.group_key),
+        entry.revision,
+        entry.flushed_at,
+        entry.sent_at,
+        identities(entry.firing),
+        identities(entry.resolved),
+        identities(entry.pending),
+        json_text(dict(entry.receiver_data)),
+        entry.expires_at,
+    )
+
+
+def to_entry(row: Sequence[Any]) -> LogEntry:
+    """Of a row of ``notification_log``. Raises BadRowError."""
+    group_key, revision, flushed_at, sent_at, firing, resolved, pending, receiver_data, expires_at = row[5:]
+    for number in (revision, flushed_at, sent_at, expires_at):
+        _require(number, int)
+    try:
+        data: Mapping[str, ReceiverDatum] = _receiver_data(receiver_data)
+        sets = [frozenset(to_identities(stored)) for stored in (firing, resolved, pending)]
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
+        raise BadRowError(f"a set of alerts or the receiver's data cannot be read: {error}") from None
+    return LogEntry(
+        slot=_to_slot(row[:5]),
+        group_key=_require(group_key, str),
+        revision=revision,
+        flushed_at=flushed_at,
+        sent_at=sent_at,
+        firing=sets[0],
+        resolved=sets[1],
+        pending=sets[2],
+        receiver_data=data,
+        expires_at=expires_at,
+    )
+
+
+def intent_row(slot: Slot, begun_at: Moment) -> Row:
+    """``intents``."""
+    return (*_slot_columns(slot), begun_at)
+
+
+def to_intent(row: Sequence[Any]) -> Slot:
+    """Of a row of ``intents``. Raises BadRowError."""
+    return _to_slot(row[:5])
+
+
+# Decisions
+
+
+def decision_row(record: DecisionRecord) -> Row:
+    """``decisions`` without the number."""
+    muted = {str(identity): list(causes) for identity, causes in record.muted.items()}
+    return (
+        record.at,
+        group_id(record.slot.group),
+        plain(record.slot.receiver),
+        plain(record.slot.integration),
+        record.tick,
+        record.flush_number,
+        record.outcome.value,
+        record.reason.value if record.reason else None,
+        record.why_not.value if record.why_not else None,
+        identities(record.firing),
+        identities(record.resolved),
+        json_text(muted) if muted else None,
+        record.attempts,
+        plain(record.error),
+        record.failure.value if record.failure else None,
+        record.possible_duplicate,
+    )
+
+
+def to_decision(
+    row: Sequence[Any], route: str | None, labels: str | None, group_key: str | None
+) -> DecisionRecord:
+    """Of a row of ``decisions`` and what its group is called."""
+    (at, _, receiver, integration, tick, number, outcome, reason, why_not) = row[:9]
+    (firing, resolved, muted, attempts, error, failure, duplicate) = row[9:]
+    causes = _muted(muted) if muted else {}
+    return DecisionRecord(
+        at=at,
+        slot=Slot(GroupId(route or "", to_pairs(labels)), receiver, integration),
+        group_key=group_key or "",
+        tick=tick,
+        flush_number=number,
+        outcome=Outcome(outcome),
+        reason=Reason(reason) if reason else None,
+        why_not=NotSent(why_not) if why_not else None,
+        firing=tuple(to_identities(firing)),
+        resolved=tuple(to_identities(resolved)),
+        muted={int(identity): because for identity, because in causes.items()},
+        attempts=attempts,
+        error=error,
+        failure=FailureReason(failure) if failure else None,
+        possible_duplicate=bool(duplicate),
+    )
+
+
+# Silences
+
+
+def silence_row(silence: Silence) -> Row:
+    """``silences``; also the end of a row of ``silence_versions``."""
+    sets = [[(m.name, m.type.value, m.value) for m in matchers] for matchers in silence.matcher_sets]
+    return (
+        plain(silence.id),
+        json_text(sets),
+        silence.starts_at,
+        silence.ends_at,
+        silence.updated_at,
+        plain(silence.created_by),
+        plain(silence.comment),
+        json_text(dict(silence.annotations)),
+    )
+
+
+def to_silence(row: Sequence[Any]) -> Silence:
+    """Of a row of ``silences``. Raises BadRowError."""
+    silence_id, matchers, starts_at, ends_at, updated_at, created_by, comment, annotations = row
+    for moment in (starts_at, ends_at, updated_at):
+        _require(moment, int)
+    try:
+        sets = [
+            Matchers([Matcher(name, MatchType(operator), value) for name, operator, value in each])
+            for each in _matcher_sets(matchers)
+        ]
+    except (ValueError, TypeError) as error:
+        raise BadRowError(f"the matchers cannot be read: {error}") from None
+    return Silence(
+        id=_require(silence_id, str),
+        matcher_sets=sets,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        updated_at=updated_at,
+        created_by=_require(created_by, str),
+        comment=_require(comment, str),
+        annotations=dict(to_pairs(annotations)),
+    )
+
+
+def silence_version_row(change: SilenceChange) -> Row:
+    """``silence_versions`` without the number."""
+    return (change.at, plain(change.action), *silence_row(change.silence))
+
+
+def to_silence_change(row: Sequence[Any]) -> SilenceChange:
+    """Of a row of ``silence_versions`` without the number. Raises BadRowError."""
+    return SilenceChange(at=row[0], action=row[1], silence=to_silence(row[2:]))
+
+
+def _require(value: Any, expected: type) -> Any:
+    if not isinstance(value, expected):
+        raise BadRowError(f"{value!r} is not {expected.__name__}")
+    return value

@@ -1,0 +1,68 @@
+"""Bringing a database to the schema that this program knows."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from alertrouter import assets
+from alertrouter.store.errors import StoreError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from sqlalchemy import Connection
+
+    from alertrouter.store.database import Database
+
+log = logging.getLogger(__name__)
+
+#: The newest migration; a start at this schema need not load Alembic.
+HEAD = "0001"
+
+
+def upgrade(database: Database) -> None:
+    """Create the tables, or change them as newer migrations say. Raises StoreError."""
+    with database.writer() as connection, connection.begin():
+        version = _version(connection)
+        if version == HEAD:
+            return
+        config = alembic_config()
+        if version is not None and not _knows(config, version):
+            raise StoreError(
+                f"{database.name} has the schema {version} of a newer alertrouter, this one knows {HEAD} at most: install "
+                f"the newer version again, or go back to a copy of the database from before"
+            )
+        log.info("database schema changes", extra={"database": database.name, "from": version, "to": HEAD})
+        from alembic import command
+
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def alembic_config() -> Config:
+    """Where Alembic finds the migrations."""
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(assets.folder("migrations")).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
+
+
+def _knows(config: Config, version: str) -> bool:
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    try:
+        return ScriptDirectory.from_config(config).get_revision(version) is not None
+    except CommandError:
+        return False
