@@ -80,7 +80,7 @@ class Matcher:
         return self.sort_key < other.sort_key
 
     def __str__(self) -> str:
-        """``name="value"`` as in a route key (`config.md` 5.5); reading it gives an equal matcher."""
+        """``name="value"`` as in a route key (`config.md` 5.5); the UTF-8 syntax reads it back the same."""
         if RESERVED.isdisjoint(self.name):
             return f'{self.name}{self.type.value}"{_escape(self.value)}"'
         return f"{quote(self.name)}{self.type.value}{quote(self.value)}"
@@ -113,7 +113,7 @@ class Matchers(Sequence[Matcher]):
 
     _matchers: tuple[Matcher, ...]
     match: Callable[[Mapping[str, str]], bool]
-    """Whether all matchers pass on these labels; without any matcher, whether there are labels or not."""
+    """Whether all matchers pass on these labels; no matchers pass on any labels."""
 
     def __init__(self, matchers: Iterable[Matcher] = ()) -> None:
         self._matchers = tuple(matchers)

@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass
 
 # More texts than this are left to a regular expression.
-_MOST_TEXTS = 1000
+_MOST_TEXTS = 10_000
 # How many steps Python's engine may at worst need for one answer, about a millisecond.
 _MOST_STEPS = 20_000
 _FEW_WAYS = 16
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     | (?P<repeat> (?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})\?? )
     | (?P<open> \((?:\?:)?(?!\?) )
     | (?P<special> [.^$|)] )
-    | (?P<literal> [^\\\[(] )
+    | (?P<literal> [^\\\[(] (?: [^\\\[\](){{}}.*+?|^$]* (?![*+?{{]) )? )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -226,9 +226,16 @@ def _union(parts: list[frozenset[str] | None]) -> frozenset[str] | None:
 
 
 def _product(parts: list[frozenset[str] | None]) -> frozenset[str] | None:
-    texts = frozenset({""})
+    texts = [""]
+    fixed: list[str] = []
     for part in parts:
         if part is None or len(texts) * len(part) > _MOST_TEXTS:
             return None
-        texts = frozenset([head + tail for head in texts for tail in part])
-    return texts
+        if len(part) == 1:
+            fixed.extend(part)
+        else:
+            text = "".join(fixed)
+            fixed.clear()
+            texts = [head + text + tail for head in texts for tail in part]
+    text = "".join(fixed)
+    return frozenset([head + text for head in texts])
