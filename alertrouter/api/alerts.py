@@ -1,0 +1,47 @@
+"""Posting and listing alerts, and listing alert groups."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from alertrouter.api.http import OK, json_answer, problem
+from alertrouter.api.query import AlertQuery
+
+if TYPE_CHECKING:
+    from alertrouter.api.http import Answer, Request
+    from alertrouter.api.listing import Listing
+    from alertrouter.api.router import Router
+
+_log = logging.getLogger(__name__)
+
+
+class Alerts:
+    """``/api/v2/alerts`` and ``/api/v2/alerts/groups``."""
+
+    def __init__(self, router: Router, listing: Listing) -> None:
+        self._router = router
+        self._listing = listing
+
+    async def post(self, request: Request) -> Answer:
+        """Take in alerts: 200 when all were good, 400 with every complaint when some were left out."""
+        problems = await self._router.post_alerts(await request.body())
+        if not problems:
+            return OK
+        message = "\n".join(problems)
+        _log.error(
+            "Failed to validate alerts",
+            extra={"component": "api", "path": request.path, "method": "POST", "err": message},
+        )
+        return problem(400, message)
+
+    async def get(self, request: Request) -> Answer:
+        """The alerts that are not over."""
+        return json_answer(self._listing.alerts(self._query(request), self._router.now()))
+
+    async def get_groups(self, request: Request) -> Answer:
+        """The aggregation groups with their alerts."""
+        return json_answer(self._listing.groups(self._query(request), self._router.now()))
+
+    def _query(self, request: Request) -> AlertQuery:
+        return AlertQuery.read(request.query(), self._router.engine.settings.mode, _log)

@@ -1,0 +1,493 @@
+"""What this process tells Prometheus: Alertmanager's series by their names, and our own as ``alertrouter_*``.
+
+The official dashboards and alerts work on the former (`api-and-cli.md` 9). Series of gossip and snapshot files, which do
+not exist here, are there with the value they have in an Alertmanager that does nothing of the kind.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, Summary
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from alertrouter import ALERTMANAGER_VERSION, __version__
+from alertrouter.core.reason import FailureReason
+from alertrouter.core.silence import SilenceState
+from alertrouter.core.time import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping
+
+    from alertrouter.core.reason import MutedBy
+    from alertrouter.core.routing import Routing
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.engine import Engine
+
+# The original has no series that tell when another was created.
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+
+#: The integrations that Alertmanager has; their series exist from the start.
+INTEGRATIONS = (
+    "email",
+    "pagerduty",
+    "wechat",
+    "pushover",
+    "slack",
+    "opsgenie",
+    "webhook",
+    "victorops",
+    "sns",
+    "telegram",
+    "discord",
+    "webex",
+    "msteams",
+    "msteamsv2",
+    "incidentio",
+    "jira",
+    "rocketchat",
+    "mattermost",
+)
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_SIZES = tuple(10**power for power in range(2, 9))
+
+# Counters and summaries that stay at zero here, for dashboards that show them.
+_IDLE_COUNTERS = {
+    "alertmanager_dispatcher_aggregation_group_limit_reached_total": "Groups refused by a limit.",
+    "alertmanager_dispatcher_aggregation_group_creation_retries_total": "Groups tried again to be made.",
+    "alertmanager_dispatcher_aggregation_group_creation_given_up_total": "Groups given up.",
+    "alertmanager_silences_gossip_messages_propagated_total": "Silences passed on by gossip.",
+    "alertmanager_nflog_gossip_messages_propagated_total": "Log entries passed on by gossip.",
+    "alertmanager_silences_gc_errors_total": "Failures to forget silences.",
+    "alertmanager_nflog_queries_total": "Look-ups in the notification log file.",
+    "alertmanager_nflog_query_errors_total": "Failed look-ups in the notification log file.",
+}
+_IDLE_SUMMARIES = {
+    "alertmanager_silences_snapshot_duration_seconds": "Time to write the snapshot of silences.",
+    "alertmanager_nflog_snapshot_duration_seconds": "Time to write the snapshot of the notification log.",
+}
+_IDLE_GAUGES = {
+    "alertmanager_silences_snapshot_size_bytes": "Size of the snapshot of silences.",
+    "alertmanager_nflog_snapshot_size_bytes": "Size of the snapshot of the notification log.",
+}
+
+
+class Metrics:
+    """Everything that is counted. Methods say what happened; nothing here decides anything.
+
+    ``features`` are the names given to ``--enable-feature``. What is not counted but looked at when somebody asks is
+    connected with ``watch`` and ``watch_journal``.
+    """
+
+    def __init__(self, features: Collection[str] = ()) -> None:
+        self.registry = CollectorRegistry()
+        self._by_receiver = "receiver-name-in-metrics" in features
+        self._limited_by_name = "alert-names-in-metrics" in features
+        self._group_keys = "group-key-in-metrics" in features
+        ProcessCollector(registry=self.registry)
+        self._builds()
+        self._idle()
+        self._alerts()
+        self._notifications()
+        self._http()
+        self._silences()
+        self._configuration()
+        self._own()
+
+    def exposition(self) -> bytes:
+        """All series in Prometheus' text format."""
+        self._scrapes["200"].inc()
+        return prometheus_client.generate_latest(self.registry)
+
+    def watch(self, engine: Callable[[], Engine | None], now: Callable[[], Moment]) -> None:
+        """Count what the engine holds whenever somebody asks. ``engine`` gives None while there is none."""
+        self.registry.register(_EngineCollector(engine, now, group_keys=self._group_keys))
+
+    def watch_journal(self, *, healthy: Callable[[], bool], lag: Callable[[], float]) -> None:
+        """Show whether the database takes what is written, and for how many seconds the oldest change waits."""
+        self._journal_healthy.set_function(lambda: float(healthy()))
+        self._journal_lag.set_function(lag)
+
+    # Alerts
+
+    def _alerts(self) -> None:
+        received = self._counter(
+            "alertmanager_alerts_received_total", "Alerts received.", "status", "version"
+        )
+        self._firing = received.labels("firing", "v2")
+        self._resolved = received.labels("resolved", "v2")
+        invalid = self._counter("alertmanager_alerts_invalid_total", "Alerts refused.", "version")
+        self._invalid = invalid.labels("v2")
+        writes = self._counter(
+            "alertmanager_alerts_subscriber_channel_writes_total",
+            "Alerts handed to the parts that follow them.",
+            "subscriber",
+        )
+        self._stored = [writes.labels("dispatcher"), writes.labels("inhibitor")]
+        self._limit = self._gauge("alertmanager_alerts_per_alert_limit", "Most alerts of one alertname.")
+        self._processing = self._summary(
+            "alertmanager_dispatcher_alert_processing_duration_seconds", "Time to take in and route an alert."
+        )
+        self._limited: Counter | None = None
+
+    def alerts_received(self, *, firing: int, resolved: int, invalid: int, seconds: float) -> None:
+        """A request brought so many alerts, refused ones included, and taking them in took so long."""
+        if firing:
+            self._firing.inc(firing)
+        if resolved:
+            self._resolved.inc(resolved)
+        if invalid:
+            self._invalid.inc(invalid)
+        for part in self._stored:
+            part.inc(firing + resolved - invalid)
+        self._processing.observe(seconds)
+
+    def alerts_limited(self, limited: Mapping[str, int]) -> None:
+        """Alerts were dropped by the limit, by alertname."""
+        for alertname, count in limited.items():
+            if self._limited is None:
+                names = ("alertname",) if self._limited_by_name else ()
+                self._limited = self._counter(
+                    "alertmanager_alerts_limited_total", "Alerts dropped by the limit per alertname.", *names
+                )
+            counter = self._limited.labels(alertname) if self._limited_by_name else self._limited
+            counter.inc(count)
+
+    # Notifications; the methods are what `delivery.ports.DeliveryMetrics` asks for
+
+    def _notifications(self) -> None:
+        names = ("integration", "receiver_name") if self._by_receiver else ("integration",)
+        counter = self._counter
+        self._sent = counter("alertmanager_notifications_total", "Notifications tried.", *names)
+        self._failed = counter(
+            "alertmanager_notifications_failed_total", "Notifications given up.", *names, "reason"
+        )
+        self._requests = counter("alertmanager_notification_requests_total", "Attempts.", *names)
+        self._requests_failed = counter(
+            "alertmanager_notification_requests_failed_total", "Failed attempts.", *names
+        )
+        self._latency = Histogram(
+            "alertmanager_notification_latency_seconds",
+            "Duration of attempts.",
+            names,
+            buckets=(1, 5, 10, 15, 20),
+            registry=self.registry,
+        )
+        self._suppressed = counter(
+            "alertmanager_notifications_suppressed_total", "Alerts kept back, by what.", "reason"
+        )
+        self._outcomes = counter(
+            "alertrouter_notifications_total",
+            "Notifications of each receiver by how they ended.",
+            "receiver",
+            "integration",
+            "outcome",
+        )
+        self._template_failures = counter(
+            "alertrouter_template_failures_total",
+            "Notifications whose template failed.",
+            "receiver",
+            "integration",
+        )
+        if not self._by_receiver:
+            for integration in INTEGRATIONS:
+                self._create(integration)
+
+    def _create(self, *values: str) -> None:
+        for metric in (self._sent, self._requests, self._requests_failed, self._latency):
+            metric.labels(*values)
+        for reason in FailureReason:
+            self._failed.labels(*values, reason.value)
+
+    def _values(self, receiver: str, integration: str) -> tuple[str, ...]:
+        return (integration, receiver) if self._by_receiver else (integration,)
+
+    def notification(self, receiver: str, integration: str) -> None:
+        """A message has come to be sent, or logged as told without being sent."""
+        self._sent.labels(*self._values(receiver, integration)).inc()
+
+    def notification_sent(self, receiver: str, integration: str) -> None:
+        """The receiver took it."""
+        self._outcomes.labels(receiver, integration, "sent").inc()
+
+    def notification_failed(self, receiver: str, integration: str, reason: FailureReason) -> None:
+        """It was given up."""
+        self._failed.labels(*self._values(receiver, integration), reason.value).inc()
+        self._outcomes.labels(receiver, integration, "failed").inc()
+
+    def request(self, receiver: str, integration: str, seconds: float) -> None:
+        """An attempt was made and took so long."""
+        values = self._values(receiver, integration)
+        self._requests.labels(*values).inc()
+        self._latency.labels(*values).observe(seconds)
+
+    def request_failed(self, receiver: str, integration: str) -> None:
+        """An attempt failed."""
+        self._requests_failed.labels(*self._values(receiver, integration)).inc()
+
+    def template_failed(self, receiver: str, integration: str) -> None:
+        """A template of this integration could not be rendered."""
+        self._template_failures.labels(receiver, integration).inc()
+
+    def suppressed(self, counts: Mapping[MutedBy, int]) -> None:
+        """A flush kept back so many alerts, by what."""
+        for muted_by, count in counts.items():
+            self._suppressed.labels(muted_by.value).inc(count)
+
+    def flushed(self, late: float) -> None:
+        """A group was flushed so many seconds after it was due."""
+        self._lateness.observe(late)
+
+    # HTTP
+
+    def _http(self) -> None:
+        self._durations = Histogram(
+            "alertmanager_http_request_duration_seconds",
+            "Duration of HTTP requests.",
+            ("handler", "method", "code"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._response_sizes = Histogram(
+            "alertmanager_http_response_size_bytes",
+            "Size of HTTP answers outside the API.",
+            ("handler", "method"),
+            buckets=_SIZES,
+            registry=self.registry,
+        )
+        in_flight = self._gauge("alertmanager_http_requests_in_flight", "Requests under way.", "method")
+        #: GET requests under way.
+        self.gets_in_flight = in_flight.labels("get")
+        exceeded = self._counter(
+            "alertmanager_http_concurrency_limit_exceeded_total",
+            "Requests refused because too many were under way.",
+            "method",
+        )
+        #: GET requests refused because too many were under way.
+        self.gets_refused = exceeded.labels("get")
+        scrapes = self._counter("promhttp_metric_handler_requests_total", "Scrapes by answer.", "code")
+        self._scrapes = {code: scrapes.labels(code) for code in ("200", "500", "503")}
+        self._gauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.").set(1)
+        self._duration_of: dict[tuple[str, str, int], Histogram] = {}
+
+    def http_request(self, handler: str, method: str, code: int, seconds: float) -> None:
+        """A request was answered. ``handler`` is a pattern of paths, never a path that somebody made up."""
+        key = (handler, method, code)
+        durations = self._duration_of.get(key)
+        if durations is None:
+            durations = self._durations.labels(handler, method.lower(), str(code))
+            self._duration_of[key] = durations
+        durations.observe(seconds)
+
+    def http_response_size(self, handler: str, method: str, size: int) -> None:
+        """An answer outside the API had so many bytes."""
+        self._response_sizes.labels(handler, method.lower()).observe(size)
+
+    # Silences
+
+    def _silences(self) -> None:
+        self._queries = self._counter("alertmanager_silences_queries_total", "Lists of silences asked for.")
+        self._query_errors = self._counter("alertmanager_silences_query_errors_total", "Failed ones.")
+        self._query_durations = Histogram(
+            "alertmanager_silences_query_duration_seconds",
+            "Time to list silences.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._scanned = self._counter(
+            "alertmanager_silences_query_silences_scanned_total", "Silences looked at for a list."
+        )
+        self._counter(
+            "alertmanager_silences_query_silences_skipped_total", "Silences a list could leave out."
+        )
+        errors = self._counter(
+            "alertmanager_silences_matcher_compile_errors_total",
+            "Silences whose matchers cannot be used.",
+            "stage",
+        )
+        for stage in ("index", "load_snapshot"):
+            errors.labels(stage)
+        self._unusable_silences = errors.labels("load_snapshot")
+        self._maintenance = {}
+        for part in ("silences", "nflog"):
+            self._maintenance[part] = (
+                self._counter(f"alertmanager_{part}_maintenance_total", "Runs of maintenance."),
+                self._counter(f"alertmanager_{part}_maintenance_errors_total", "Failed runs of maintenance."),
+                self._summary(
+                    f"alertmanager_{part}_gc_duration_seconds", "Time to forget what is past its time."
+                ),
+            )
+
+    def silences_listed(self, scanned: int, seconds: float) -> None:
+        """A list of silences was asked for."""
+        self._queries.inc()
+        self._scanned.inc(scanned)
+        self._query_durations.observe(seconds)
+
+    def silence_unusable(self) -> None:
+        """A stored silence could not be read and was left out."""
+        self._unusable_silences.inc()
+
+    def maintained(self, seconds: float, *, failed: bool = False) -> None:
+        """Silences and log entries past their time were forgotten."""
+        for total, errors, duration in self._maintenance.values():
+            total.inc()
+            duration.observe(seconds)
+            if failed:
+                errors.inc()
+
+    # Configuration
+
+    def _configuration(self) -> None:
+        self._hash = self._gauge("alertmanager_config_hash", "Hash of the configuration in force.")
+        self._reloaded = self._gauge(
+            "alertmanager_config_last_reload_successful", "Whether the last reload succeeded."
+        )
+        self._reloaded_at = self._gauge(
+            "alertmanager_config_last_reload_success_timestamp_seconds", "When the last reload succeeded."
+        )
+        self._receivers = self._gauge("alertmanager_receivers", "Receivers that a route uses.")
+        self._integrations = self._gauge("alertmanager_integrations", "Integrations of those receivers.")
+        self._rules = self._gauge("alertmanager_inhibition_rules", "Inhibition rules.")
+
+    def configured(self, routing: Routing, config_hash: int, now: Moment) -> None:
+        """This configuration is in force."""
+        used = {route.receiver.name: route.receiver for route in routing.route.walk()}
+        self._hash.set(config_hash)
+        self._reloaded.set(1)
+        self._reloaded_at.set(now / SECOND)
+        self._receivers.set(len(used))
+        self._integrations.set(sum(len(receiver.integrations) for receiver in used.values()))
+        self._rules.set(len(routing.inhibition_rules))
+        if self._by_receiver:
+            for metric in (self._sent, self._failed, self._requests, self._requests_failed, self._latency):
+                metric.clear()
+        for receiver in used.values():
+            for integration in receiver.integrations:
+                self._create(*self._values(receiver.name, integration.kind))
+                for outcome in ("sent", "failed"):
+                    self._outcomes.labels(receiver.name, integration.kind, outcome)
+                self._template_failures.labels(receiver.name, integration.kind)
+
+    def reload_failed(self) -> None:
+        """The configuration on disk cannot be used; the one in force stays."""
+        self._reloaded.set(0)
+
+    def alert_limit(self, limit: int) -> None:
+        """At most so many alerts of one alertname are taken in."""
+        self._limit.set(limit)
+
+    # The rest
+
+    def _own(self) -> None:
+        self._lateness = Histogram(
+            "alertrouter_flush_lateness_seconds",
+            "Time from when a group was due until it was flushed.",
+            buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60),
+            registry=self.registry,
+        )
+        self._journal_healthy = self._gauge(
+            "alertrouter_journal_healthy", "Whether the database takes what is written."
+        )
+        self._journal_lag = self._gauge(
+            "alertrouter_journal_lag_seconds", "For how long the oldest unwritten change has been waiting."
+        )
+
+    def _builds(self) -> None:
+        python = platform.python_version()
+        build = self._gauge(
+            "alertmanager_build_info",
+            "The Alertmanager release whose behaviour this follows.",
+            *("version", "revision", "branch", "goversion", "goos", "goarch", "tags"),
+        )
+        build.labels(
+            ALERTMANAGER_VERSION, f"alertrouter-{__version__}", "", "", sys.platform, platform.machine(), ""
+        ).set(1)
+        own = self._gauge("alertrouter_build_info", "This program.", "version", "python_version")
+        own.labels(__version__, python).set(1)
+
+    def _idle(self) -> None:
+        self._gauge("alertmanager_cluster_enabled", "Whether replicas gossip; here they share a database.")
+        for name, about in _IDLE_COUNTERS.items():
+            self._counter(name, about)
+        for name, about in _IDLE_SUMMARIES.items():
+            self._summary(name, about)
+        for name, about in _IDLE_GAUGES.items():
+            self._gauge(name, about)
+        Histogram(
+            "alertmanager_nflog_query_duration_seconds",
+            "Time of look-ups in the notification log file.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
+        return Gauge(name, about, labels, registry=self.registry)
+
+    def _summary(self, name: str, about: str) -> Summary:
+        return Summary(name, about, registry=self.registry)
+
+
+class _EngineCollector(Collector):
+    """Counts what the engine holds at the moment of the scrape."""
+
+    def __init__(
+        self, engine: Callable[[], Engine | None], now: Callable[[], Moment], *, group_keys: bool
+    ) -> None:
+        self._engine = engine
+        self._now = now
+        self._group_keys = group_keys
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing: it is not known before there is an engine."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The series, none while there is no engine."""
+        engine = self._engine()
+        if engine is None:
+            return
+        now = self._now()
+        yield self._alerts(engine, now)
+        yield GaugeMetricFamily(
+            "alertmanager_dispatcher_aggregation_groups", "Live aggregation groups.", len(engine.groups)
+        )
+        silences = GaugeMetricFamily("alertmanager_silences", "Stored silences.", labels=["state"])
+        counts = dict.fromkeys(SilenceState, 0)
+        for silence in engine.silences.values():
+            counts[silence.state(now)] += 1
+        for state, count in counts.items():
+            silences.add_metric([state.value], count)
+        yield silences
+        for name in ("state_size", "matcher_index_size", "version_index_size"):
+            yield GaugeMetricFamily(
+                f"alertmanager_silences_{name}", "Silences in memory.", len(engine.silences)
+            )
+
+    def _alerts(self, engine: Engine, now: Moment) -> GaugeMetricFamily:
+        about = "Unresolved alerts in groups, by the state of the last flush."
+        if not self._group_keys:
+            family = GaugeMetricFamily("alertmanager_alerts", about, labels=["state"])
+            for state, count in engine.alert_states(now).items():
+                family.add_metric([state], count)
+            return family
+        family = GaugeMetricFamily("alertmanager_alerts", about, labels=["group_key", "state"])
+        for group in engine.groups:
+            firing = [known for known in group.members if known.ends_at > now]
+            muted = sum(known in group.muted for known in firing)
+            flushed = group.tick is not None
+            for state, count in (
+                ("active", len(firing) - muted if flushed else 0),
+                ("suppressed", muted if flushed else 0),
+                ("unprocessed", 0 if flushed else len(firing)),
+            ):
+                family.add_metric([group.key, state], count)
+        return family

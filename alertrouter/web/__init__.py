@@ -1,0 +1,1 @@
+"""Pages for people: rendered here, working without JavaScript, and getting what the API gets."""
