@@ -35,3 +35,8 @@ class SystemClock:
 
 # A clock that is set forward is noticed this much later at most.
 _LONGEST_NAP = 5.0
+
+
+async def let_others_run() -> None:
+    """Give way to everything else that is waiting for its turn on the event loop."""
+    await asyncio.sleep(0)

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.alert import Alert, problem_with
 from alertrouter.core.labels import Labels  # noqa: TC001 - a named tuple's annotations are looked at
-from alertrouter.core.time import parse_timestamp
 from alertrouter.engine.engine import Received
-from alertrouter.wire import SchemaError, labels_from_raw
+from alertrouter.wire import labels_from_raw, read_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +30,18 @@ class _Seen(NamedTuple):
     starts_text: str | None
     starts_at: Moment
     generator_url: str | None
+
+
+class _Report(NamedTuple):
+    """One posted alert, read: nothing in it can refuse the request any more."""
+
+    raw: RawAlert
+    key: bytes
+    starts: tuple[Moment | None, int]
+    ends: tuple[Moment | None, int]
+    labels: Labels
+    annotations: Labels
+    seen: _Seen | None
 
 
 @dataclass(slots=True)
@@ -62,22 +73,17 @@ class Intake:
         self._moments: dict[str, tuple[Moment | None, int]] = {}
 
     def take(self, posted: Iterable[RawAlert], now: Moment) -> Taken:
-        """Take in one request. Raises ``SchemaError`` before anything is taken when a time cannot be read."""
+        """Take in one request. Raises ``SchemaError``, and takes in nothing, when part of it cannot be read."""
         taken = Taken()
         self._moments.clear()
-        alerts = list(posted)
-        for raw in alerts:
-            # Compat: a time that cannot be read refuses the whole request, so all are read first.
-            if raw.startsAt:
-                self._moment(raw.startsAt)
-            if raw.endsAt:
-                self._moment(raw.endsAt)
-        for raw in alerts:
-            self._take(raw, taken, now)
+        for report in [self._read(raw) for raw in posted]:
+            self._take(report, taken, now)
         self._bound()
         return taken
 
-    def _take(self, raw: RawAlert, taken: Taken, now: Moment) -> None:
+    def _read(self, raw: RawAlert) -> _Report:
+        starts = self._moment(raw.startsAt)
+        ends = self._moment(raw.endsAt)
         key = bytes(raw.labels)
         seen = self._seen.get(key)
         if (
@@ -85,11 +91,17 @@ class Intake:
             and raw.startsAt == seen.starts_text
             and raw.generatorURL == seen.generator_url
             and bytes(raw.annotations) == seen.annotations
-            and self._heartbeat(seen, raw, now)
         ):
+            return _Report(raw, key, starts, ends, seen.known.labels, seen.parsed_annotations, seen)
+        labels = labels_from_raw(raw.labels).without_empty()
+        annotations = labels_from_raw(raw.annotations, "annotations")
+        return _Report(raw, key, starts, ends, labels, annotations, None)
+
+    def _take(self, report: _Report, taken: Taken, now: Moment) -> None:
+        if report.seen is not None and self._heartbeat(report.seen, report.ends, now):
             taken.firing += 1
             return
-        alert = self._alert(raw, now)
+        alert = self._alert(report, now)
         assert alert.ends_at is not None
         if alert.ends_at > now:
             taken.firing += 1
@@ -102,20 +114,20 @@ class Intake:
         known = self._engine.take_in(alert, taken.received, now)
         if (
             known is not None
-            and raw.startsAt is not None
+            and report.raw.startsAt is not None
             and known.starts_at == alert.starts_at
             and known.annotations == alert.annotations
         ):
-            self._seen[key] = _Seen(
+            self._seen[report.key] = _Seen(
                 known,
                 known.annotations,
-                bytes(raw.annotations),
-                raw.startsAt,
+                bytes(report.raw.annotations),
+                report.raw.startsAt,
                 alert.starts_at,
-                raw.generatorURL,
+                report.raw.generatorURL,
             )
 
-    def _heartbeat(self, seen: _Seen, raw: RawAlert, now: Moment) -> bool:
+    def _heartbeat(self, seen: _Seen, ends: tuple[Moment | None, int], now: Moment) -> bool:
         known = seen.known
         if (
             known.gone
@@ -124,7 +136,7 @@ class Intake:
             or known.starts_at != seen.starts_at
         ):
             return False
-        ends_at, offset = self._moment(raw.endsAt) if raw.endsAt is not None else (None, 0)
+        ends_at, offset = ends
         if ends_at is None:
             timeout = self._engine.routing.resolve_timeout
             self._engine.beat(known, now + timeout, now, timeout=True)
@@ -134,35 +146,32 @@ class Intake:
         self._engine.beat(known, ends_at, now, timeout=False, ends_offset=offset)
         return True
 
-    def _alert(self, raw: RawAlert, now: Moment) -> Alert:
-        starts_at, starts_offset = self._moment(raw.startsAt) if raw.startsAt is not None else (None, 0)
-        ends_at, ends_offset = self._moment(raw.endsAt) if raw.endsAt is not None else (None, 0)
+    def _alert(self, report: _Report, now: Moment) -> Alert:
+        starts_at, starts_offset = report.starts
+        ends_at, ends_offset = report.ends
         if starts_at is None:
             starts_at, starts_offset = (now, 0) if ends_at is None else (ends_at, ends_offset)
         timeout = ends_at is None
         if ends_at is None:
             ends_at = now + self._engine.routing.resolve_timeout
         return Alert(
-            labels=labels_from_raw(raw.labels).without_empty(),
-            annotations=labels_from_raw(raw.annotations),
+            labels=report.labels,
+            annotations=report.annotations,
             starts_at=starts_at,
             ends_at=ends_at,
             updated_at=now,
-            generator_url=raw.generatorURL or "",
+            generator_url=report.raw.generatorURL or "",
             timeout=timeout,
             starts_offset=starts_offset,
             ends_offset=ends_offset,
         )
 
-    def _moment(self, text: str) -> tuple[Moment | None, int]:
+    def _moment(self, text: str | None) -> tuple[Moment | None, int]:
+        if text is None:
+            return None, 0
         found = self._moments.get(text)
         if found is None:
-            try:
-                found = parse_timestamp(text)
-            except ValueError as error:
-                message = f'parsing alerts body from "" failed, because {error}'
-                raise SchemaError(400, 400, message) from None
-            self._moments[text] = found
+            found = self._moments[text] = read_moment(text)
         return found
 
     def _bound(self) -> None:

@@ -1,0 +1,551 @@
+"""The daemon: everything put together, and the loop that flushes what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from alertrouter import ALERTMANAGER_VERSION, __version__, logs
+from alertrouter.api.app import create_app
+from alertrouter.api.router import ReloadError, UnavailableError
+from alertrouter.clock import Clock, SystemClock, let_others_run
+from alertrouter.config import ConfigError, Configuration, load
+from alertrouter.core.matcher_syntax import Mode
+from alertrouter.core.notification import Notification
+from alertrouter.core.reason import Reason
+from alertrouter.core.time import SECOND, format_rfc3339
+from alertrouter.delivery.deliver import Delivery
+from alertrouter.delivery.ports import DeliverySettings, Limits
+from alertrouter.engine.engine import Engine, EngineSettings
+from alertrouter.external_url import external_url, route_prefix
+from alertrouter.http_client import HttpClients
+from alertrouter.intake import Intake
+from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
+from alertrouter.metrics import Metrics
+from alertrouter.senders import ConfiguredSenders
+from alertrouter.settings import FEATURES, Settings
+from alertrouter.store.errors import StoreError
+from alertrouter.store.journal import Journal
+from alertrouter.store.store import Store
+from alertrouter.templating.errors import TemplateError
+from alertrouter.templating.templates import Templates
+from alertrouter.wire import decode_alerts
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+    from alertrouter.core.receiver import Integration
+    from alertrouter.core.silence import Silence
+    from alertrouter.core.time import Moment
+    from alertrouter.delivery.attempt import AttemptRecord
+    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.decision import Send
+    from alertrouter.engine.group import AggregationGroup
+    from alertrouter.engine.slot import Slot
+    from alertrouter.integrations import Sender
+    from alertrouter.templating.message import Message
+
+log = logging.getLogger(__name__)
+
+# So many groups are flushed before everything else gets its turn.
+_FLUSHES_AT_ONCE = 50
+# The loop looks at the clock this often at least, so that a clock set forward is noticed.
+_LONGEST_WAIT = 1.0
+_WRITE_BEHIND = 5 * SECOND
+_STOP_SERVING_WITHIN = 5
+
+
+class FatalError(Exception):
+    """The daemon cannot start, or cannot go on; the text says why and what to do."""
+
+
+def run(settings: Settings) -> int:
+    """Run the daemon until it is told to stop; the exit status."""
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        mode = _mode(settings)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(Daemon(settings, SystemClock(), mode).run())
+    except (FatalError, ListenError, ConfigError, StoreError, TemplateError) as error:
+        log.error("alertmanager exited with error", extra={"err": str(error)})  # noqa: TRY400 - a message, not a bug
+        return 1
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+def _mode(settings: Settings) -> Mode:
+    features = settings.features
+    for unknown in sorted(features - FEATURES):
+        raise FatalError(f"unknown option '{unknown}' for --enable-feature")
+    for feature in sorted(features):
+        log.warning("Experimental feature enabled", extra={"feature": feature})
+    if {"classic-mode", "utf8-strict-mode"} <= features:
+        raise FatalError("cannot have both classic and UTF-8 modes enabled")
+    if "classic-mode" in features:
+        return Mode.CLASSIC
+    return Mode.UTF8 if "utf8-strict-mode" in features else Mode.FALLBACK
+
+
+class Daemon:
+    """One running daemon. It is the `Router` of the API and the ledger, senders and messages of delivery."""
+
+    def __init__(self, settings: Settings, clock: Clock, mode: Mode) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.mode = mode
+        self.metrics = Metrics(settings.features)
+        self._started_at = clock.now()
+        self._engine: Engine | None = None
+        self._reload_lock = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._sleeping_until: Moment = 0
+        self._stop = asyncio.Event()
+        self._clients = HttpClients(clock)
+        self._config_path = Path(settings.config_file)
+        self._senders: ConfiguredSenders
+        self._store: Store
+        self._journal: Journal
+        self._intake: Intake
+        self._delivery: Delivery
+
+    # The life of the daemon
+
+    async def run(self) -> None:
+        """Start, serve until told to stop, stop in order."""
+        settings = self.settings
+        log.info(
+            "Starting Alertmanager",
+            extra={"version": f"(version={ALERTMANAGER_VERSION}, alertrouter={__version__})"},
+        )
+        if settings.web_config_file:
+            raise FatalError(
+                "--web.config.file is not supported yet: put a proxy with TLS and authentication in front"
+            )
+        sockets = (
+            systemd_sockets() if settings.web_systemd_socket else open_sockets(settings.web_listen_address)
+        )
+        async with contextlib.AsyncExitStack() as stack:
+            for each in sockets:
+                stack.callback(each.close)
+            try:
+                self.external_url = external_url(settings.web_external_url, port_of(sockets[0]))
+            except ValueError as error:
+                raise FatalError(str(error)) from None
+            configuration = self._read_configuration()
+            self._senders = self._senders_for(configuration)
+            await self._open_store(stack)
+            await self._begin(configuration, stack)
+            self._on_signals(stack)
+            await self._serve(sockets, stack)
+            await self._stop.wait()
+            log.info("Shutting down gracefully")
+        log.info("Received shutdown signal, exiting gracefully...")
+
+    def stop(self) -> None:
+        """Begin to stop in order."""
+        self._stop.set()
+
+    async def _open_store(self, stack: contextlib.AsyncExitStack) -> None:
+        settings = self.settings
+        self._store = await asyncio.to_thread(
+            Store.open, settings.storage_url or settings.storage_path, self.clock
+        )
+        stack.callback(self._store.close)
+
+    async def _begin(self, configuration: Configuration, stack: contextlib.AsyncExitStack) -> None:
+        """Load what is remembered and start to act on it."""
+        settings = self.settings
+        state = await asyncio.to_thread(self._store.load)
+        engine = Engine(
+            configuration.routing,
+            EngineSettings(
+                started_at=self._started_at,
+                start_delay=settings.dispatch_start_delay,
+                retention=settings.data_retention,
+                alertname_limit=settings.alerts_per_alertname_limit,
+                max_silences=settings.silences_max_silences,
+                max_silence_size=settings.silences_max_silence_size_bytes,
+                mode=self.mode,
+                compat_strict=settings.compat_strict,
+            ),
+        )
+        self._journal = Journal(
+            self._store, clock=self.clock, state=lambda: engine.stored_state(self.clock.now())
+        )
+        grace = 0 if self._store.stopped_in_order else _WRITE_BEHIND + self._journal.settings.write_behind
+        changes = engine.load(state, self.clock.now(), end_grace=grace)
+        self._intake = Intake(engine, self.mode)
+        self._journal.start()
+        stack.push_async_callback(self._journal.close)
+        stack.callback(lambda: self._journal.write_later(engine.take_moved()))
+        stack.push_async_callback(self._clients.aclose)
+        options = configuration.options.delivery
+        self._delivery = Delivery(
+            engine=engine,
+            clock=self.clock,
+            senders=self,
+            messages=self._message,
+            ledger=self,
+            metrics=self.metrics,
+            settings=DeliverySettings(
+                limits=Limits(concurrency=options.concurrency_per_receiver or Limits().concurrency),
+                drain_timeout=options.drain_timeout,
+            ),
+        )
+        stack.push_async_callback(self._delivery.drain)
+        self._engine = engine
+        self._watch(engine)
+        self._journal.write(changes)
+        self._in_force(configuration)
+        # What was made so far stays for good: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        for task in (self._dispatch(), self._keep_house()):
+            running = asyncio.create_task(task)
+            running.add_done_callback(self._task_ended)
+            stack.push_async_callback(_cancelled, running)
+
+    def _watch(self, engine: Engine) -> None:
+        self.metrics.watch(lambda: engine, self.clock.now)
+        self.metrics.watch_journal(healthy=lambda: self._journal.healthy, lag=lambda: 0.0)
+        self.metrics.alert_limit(max(0, self.settings.alerts_per_alertname_limit))
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a part of the daemon ended by a bug: stopping", exc_info=task.exception())
+            self.stop()
+
+    def _on_signals(self, stack: contextlib.AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        handlers: dict[int, Callable[[], object]] = {
+            signal.SIGHUP: lambda: asyncio.ensure_future(self._reload_on_signal()),
+            signal.SIGTERM: self.stop,
+            signal.SIGINT: self.stop,
+        }
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler)
+            stack.callback(loop.remove_signal_handler, number)
+
+    async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
+        app = create_app(
+            self,
+            self.settings,
+            self.metrics,
+            route_prefix=route_prefix(self.settings.web_route_prefix, self.external_url),
+        )
+        server = _Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # Clients keep connections for minutes, and a POST that meets one being closed may be lost.
+                timeout_keep_alive=3600,
+                timeout_graceful_shutdown=_STOP_SERVING_WITHIN,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=list(sockets)))
+        serving.add_done_callback(self._task_ended)
+        stack.push_async_callback(server.end, serving)
+        while not server.started and not serving.done():
+            await let_others_run()
+        for each in sockets:
+            log.info("Listening on", extra={"address": text_of(each)})
+            log.info("TLS is disabled.", extra={"http2": False, "address": text_of(each)})
+
+    # Time
+
+    async def _dispatch(self) -> None:
+        """Flush what is due, a few groups at a time, and sleep until the next is."""
+        engine = self.engine
+        while True:
+            now = self.clock.now()
+            due = engine.next_due()
+            if due is None or due > now:
+                await self._sleep(due, now)
+                continue
+            flushes, changes = engine.flush(now, at_most=_FLUSHES_AT_ONCE)
+            if changes:
+                self._journal.write(changes)
+            for flush in flushes:
+                self.metrics.suppressed(flush.suppressed)
+                self.metrics.flushed((now - flush.tick) / SECOND)
+                self._delivery.start(flush)
+            await let_others_run()
+
+    async def _sleep(self, due: Moment | None, now: Moment) -> None:
+        self._wake.clear()
+        self._sleeping_until = due if due is not None else now + 3600 * SECOND
+        wait = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, (due - now) / SECOND)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+        self._sleeping_until = 0
+
+    def _nudge(self) -> None:
+        """Something happened that may be due before what the dispatcher sleeps for."""
+        due = self.engine.next_due()
+        if due is not None and due < self._sleeping_until:
+            self._wake.set()
+
+    async def _keep_house(self) -> None:
+        """Write what heartbeats moved, and forget what is past its time."""
+        engine, settings = self.engine, self.settings
+        now = self.clock.now()
+        collect_at = now + settings.alerts_gc_interval
+        maintain_at = now + settings.data_maintenance_interval
+        while True:
+            await self.clock.sleep_until(self.clock.now() + _WRITE_BEHIND)
+            self._journal.write_later(engine.take_moved())
+            now = self.clock.now()
+            if now >= collect_at:
+                collect_at = now + settings.alerts_gc_interval
+                self._journal.write(engine.collect_alerts(now))
+            if now >= maintain_at:
+                maintain_at = now + settings.data_maintenance_interval
+                self._maintain(now)
+
+    def _maintain(self, now: Moment) -> None:
+        begun = time.perf_counter()
+        self._journal.write(self.engine.maintain(now))
+        self._journal.sweep(now - self.settings.data_retention)
+        self.metrics.maintained(time.perf_counter() - begun)
+
+    # What the API asks (`api.router.Router`)
+
+    @property
+    def engine(self) -> Engine:
+        """The live state."""
+        if self._engine is None:
+            raise UnavailableError("the state is being loaded")
+        return self._engine
+
+    @property
+    def original_config(self) -> str:
+        """The configuration in force, secrets masked."""
+        return self._senders.configuration.original
+
+    @property
+    def started_at(self) -> Moment:
+        """When this process started."""
+        return self._started_at
+
+    def now(self) -> Moment:
+        """What time it is."""
+        return self.clock.now()
+
+    def not_ready(self) -> str | None:
+        """Why requests should go elsewhere; None when ready."""
+        if self._engine is None:
+            return "the state is being loaded"
+        if not self._journal.healthy:
+            return f"the database cannot be written: {self._journal.problem}"
+        return None
+
+    def route_labels(self, group: AggregationGroup, now: Moment) -> Mapping[str, str]:
+        """The labels of the group's route, rendered on its alerts."""
+        alerts = [known.as_told(now) for known in group.members]
+        status = "firing" if any(alert.ends_at is None for alert in alerts) else "resolved"
+        notification = Notification(
+            receiver=group.route.receiver.name,
+            status=type(alerts[0].status(now))(status),
+            reason=Reason.UNKNOWN,
+            alerts=alerts,
+            group_labels=group.labels,
+            route_labels=group.route.labels,
+            group_key=group.key,
+            flushed_at=now,
+        )
+        message = self._senders.templates.message(notification, external_url=self.external_url, now=now)
+        return message.route_labels
+
+    async def post_alerts(self, body: bytes) -> Sequence[str]:
+        """Take in the alerts of a request body; what is wrong with those that were left out."""
+        begun = time.perf_counter()
+        raw = decode_alerts(body)
+        now = self.clock.now()
+        self.engine  # noqa: B018 - not loaded yet: say so before anything is taken in
+        taken = self._intake.take(raw, now)
+        self.metrics.alerts_received(
+            firing=taken.firing,
+            resolved=taken.resolved,
+            invalid=len(taken.problems),
+            seconds=time.perf_counter() - begun,
+        )
+        if taken.received.limited:
+            self._limited(taken.received.limited)
+        if taken.changes:
+            self._nudge()
+            await self._stored(taken.changes)
+        elif not self._journal.healthy:
+            raise UnavailableError(self._unwritable())
+        return taken.problems
+
+    def _limited(self, limited: Mapping[str, int]) -> None:
+        self.metrics.alerts_limited(limited)
+        for alertname, count in limited.items():
+            log.warning(
+                "Alerts dropped by the limit per alertname", extra={"alertname": alertname, "alerts": count}
+            )
+
+    async def save_silence(self, proposed: Silence) -> Silence:
+        """Create or edit a silence; the one that is in force, once it is stored."""
+        self._refuse_unless_writable()
+        saved, changes = self.engine.save_silence(proposed, self.clock.now(), str(uuid.uuid4()))
+        await self._silences_changed(changes)
+        return saved
+
+    async def expire_silence(self, silence_id: str) -> None:
+        """End a silence; returns once that is stored."""
+        self._refuse_unless_writable()
+        await self._silences_changed(self.engine.expire_silence(silence_id, self.clock.now()))
+
+    async def _silences_changed(self, changes: Changes) -> None:
+        self._nudge()
+        if self.settings.log_silences:
+            for change in changes.silences:
+                log.info(f"{change.action.removesuffix('d')} silence", extra=_silence_fields(change.silence))  # noqa: G004
+        await self._stored(changes)
+
+    def _refuse_unless_writable(self) -> None:
+        # Better to refuse a silence than to forget one that was promised.
+        self.engine  # noqa: B018 - not loaded yet: say so
+        if not self._journal.healthy:
+            raise UnavailableError(self._unwritable())
+
+    async def _stored(self, changes: Changes) -> None:
+        try:
+            await self._journal.write(changes)
+        except StoreError as error:
+            raise UnavailableError(f"it is in force but not stored: {error}") from None
+
+    def _unwritable(self) -> str:
+        return f"the database cannot be written: {self._journal.problem}"
+
+    # Configuration
+
+    def _read_configuration(self) -> Configuration:
+        return load(self._config_path, mode=self.mode)
+
+    def _senders_for(self, configuration: Configuration) -> ConfiguredSenders:
+        """Everything about a configuration that can fail, before anything in force is touched."""
+        templates = Templates.load(configuration.template_files, failed=self._template_failed)
+        senders = ConfiguredSenders(configuration, templates, self._clients, self.clock, self.external_url)
+        problems = senders.prepare()
+        if problems:
+            raise FatalError("; ".join(problems))
+        return senders
+
+    async def reload(self) -> None:
+        """Read the configuration file and go on under it; ReloadError, and the old one, when it cannot be used."""
+        file = str(self._config_path)
+        async with self._reload_lock:
+            log.info("Loading configuration file", extra={"file": file})
+            try:
+                configuration = await asyncio.to_thread(self._read_configuration)
+                senders = self._senders_for(configuration)
+            except (ConfigError, TemplateError, FatalError, OSError) as error:
+                self.metrics.reload_failed()
+                log.error("Loading configuration file failed", extra={"file": file, "err": str(error)})  # noqa: TRY400
+                raise ReloadError(str(error)) from None
+            changes = self.engine.reconfigure(configuration.routing, self.clock.now())
+            self._senders = senders
+            self._delivery.limits_changed()
+            self._journal.write(changes)
+            self._in_force(configuration)
+            self._nudge()
+            await self._clients.close_unused(senders.http_configs())
+            log.info("Completed loading of configuration file", extra={"file": file})
+
+    async def _reload_on_signal(self) -> None:
+        with contextlib.suppress(ReloadError):
+            await self.reload()
+
+    def _in_force(self, configuration: Configuration) -> None:
+        now = self.clock.now()
+        for warning in configuration.warnings:
+            log.warning(warning.message, extra={"where": f"{warning.file}:{warning.line}:{warning.column}"})
+        self.metrics.configured(configuration.routing, configuration.hash, now)
+        self._journal.reloaded(now, configuration.hash, configuration.original)
+
+    def _template_failed(self, error: TemplateError, where: str) -> None:
+        log.warning(
+            "a template failed: the default wording is used", extra={"where": where, "err": str(error)}
+        )
+
+    # What delivery needs (`delivery.ports`)
+
+    def sender(self, integration: Integration) -> Sender:
+        """The sender of this integration."""
+        return self._senders.sender(integration)
+
+    def limits(self, integration: Integration) -> Limits | None:
+        """Its limits."""
+        return self._senders.limits(integration)
+
+    def _message(self, send: Send) -> Message:
+        return self._senders(send)
+
+    def intend(self, slot: Slot, at: Moment) -> Awaitable[None]:
+        """Note that an attempt is about to be made."""
+        return self._journal.intend(slot, at)
+
+    def record(self, changes: Changes) -> Awaitable[object]:
+        """Note what an outcome changed."""
+        self._nudge()
+        return self._journal.write(changes)
+
+    def attempt(self, record: AttemptRecord) -> None:
+        """Note one attempt."""
+        self._journal.attempt(record)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, leaving the signals to the daemon."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    async def end(self, serving: asyncio.Task[None]) -> None:
+        """Take no more requests, answer those under way, and end."""
+        self.should_exit = True
+        await asyncio.wait([serving], timeout=_STOP_SERVING_WITHIN + 1)
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _silence_fields(silence: Silence) -> dict[str, str]:
+    matchers = [f"{m.name}{m.type.value}{m.value}" for matchers in silence.matcher_sets for m in matchers]
+    return {
+        "Id": silence.id,
+        "CreatedBy": silence.created_by,
+        "Comment": silence.comment,
+        "StartsAt": format_rfc3339(silence.starts_at // SECOND * SECOND),
+        "EndsAt": format_rfc3339(silence.ends_at // SECOND * SECOND),
+        "Matchers": ",".join(matchers),
+    }

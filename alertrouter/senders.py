@@ -1,0 +1,112 @@
+"""What one configuration needs to notify: its templates, and a sender for each integration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alertrouter.config.http import HttpConfig
+from alertrouter.delivery.ports import Limits
+from alertrouter.integrations import Connection, IntegrationConfig, discover
+from alertrouter.templating.fallbacks import fallbacks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from alertrouter.clock import Clock
+    from alertrouter.config import Configuration
+    from alertrouter.core.receiver import Integration
+    from alertrouter.core.route import Route
+    from alertrouter.engine.decision import Send
+    from alertrouter.http_client import HttpClients
+    from alertrouter.integrations import Sender
+    from alertrouter.templating.message import Message
+    from alertrouter.templating.templates import Templates
+
+
+class ConfiguredSenders:
+    """Puts decisions into words and finds who sends them, for one configuration.
+
+    Senders are made when they first have something to send: what no route uses costs nothing.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        templates: Templates,
+        clients: HttpClients,
+        clock: Clock,
+        external_url: str,
+    ) -> None:
+        self.configuration = configuration
+        self.templates = templates
+        self._clients = clients
+        self._clock = clock
+        self._external_url = external_url
+        self._senders: dict[int, Sender] = {}
+        self._fallbacks: dict[int, Mapping[str, str]] = {}
+
+    def sender(self, integration: Integration) -> Sender:
+        """The sender of this integration; ValueError when it cannot be made."""
+        found = self._senders.get(id(integration))
+        if found is None:
+            config = _config(integration)
+            http = self._clients.client(_http_config(config) or self.configuration.http_config)
+            connection = Connection(http=http, clock=self._clock, working_directory=Path.cwd())
+            found = discover()[integration.kind].connect(config, connection)
+            self._senders[id(integration)] = found
+        return found
+
+    def limits(self, integration: Integration) -> Limits | None:
+        """The integration's own limits; those of the whole configuration where it has none."""
+        options = self.configuration.options.delivery
+        return Limits(concurrency=options.concurrency_per_receiver or Limits().concurrency)
+
+    def __call__(self, send: Send) -> Message:
+        """The message that the integration's templates see."""
+        integration = send.integration
+        fallbacks = self._fallbacks.get(id(integration))
+        if fallbacks is None:
+            fallbacks = self._fallbacks[id(integration)] = fallbacks_of(_config(integration))
+        return self.templates.message(
+            send.notification,
+            external_url=self._external_url,
+            now=self._clock.now(),
+            fallbacks=fallbacks,
+        )
+
+    def http_configs(self) -> Iterator[HttpConfig]:
+        """Every HTTP client this configuration may want."""
+        yield self.configuration.http_config
+        for route in self.configuration.routing.route.walk():
+            for integration in route.receiver.integrations:
+                config = _http_config(_config(integration))
+                if config is not None:
+                    yield config
+
+    def prepare(self) -> list[str]:
+        """Make the senders of all receivers that a route uses; what is wrong with those that cannot be made."""
+        problems = []
+        for integration in self._used():
+            try:
+                self.sender(integration)
+            except ValueError as error:
+                problems.append(f"{integration.key}: {error}")
+        return problems
+
+    def _used(self) -> Iterator[Integration]:
+        routes: dict[str, Route] = {
+            route.receiver.name: route for route in self.configuration.routing.route.walk()
+        }
+        for route in routes.values():
+            yield from route.receiver.integrations
+
+
+def _config(integration: Integration) -> IntegrationConfig:
+    assert isinstance(integration.config, IntegrationConfig)
+    return integration.config
+
+
+def _http_config(config: IntegrationConfig) -> HttpConfig | None:
+    found = getattr(config, "http_config", None)
+    return found if isinstance(found, HttpConfig) else None
