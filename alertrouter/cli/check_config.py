@@ -1,0 +1,117 @@
+"""`artool check-config`: is a configuration file right, and are its templates?"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alertrouter.cli.errors import Failure
+from alertrouter.cli.flags import Kind, argument
+
+if TYPE_CHECKING:
+    from alertrouter.cli.command import Command
+    from alertrouter.cli.session import Session
+    from alertrouter.config import Configuration
+
+_STDIN = "/dev/stdin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckConfig:
+    """The files to check."""
+
+    files: tuple[str, ...] = argument(
+        "check-files", "Files to check; standard input when there are none.", kind=Kind.FILES
+    )
+
+
+_ABOUT = """Validate alertmanager config files.
+
+Everything that is wrong is printed, each with file, line and column; also what is wrong in the templates that the
+configuration names. A glob of templates that matches nothing is not an error."""
+
+
+def register(program: Command) -> None:
+    """Add the command to the program."""
+    program.command("check-config", _ABOUT, CheckConfig, run)
+
+
+def run(options: CheckConfig, session: Session) -> int:
+    """Check each file; Failure when one is wrong."""
+    if options.files:
+        failed = sum([not _check(file, session) for file in options.files])
+    else:
+        if stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode):
+            raise Failure("Failed to read from standard input", ends_with_blank_line=False)
+        failed = 0 if _check(_STDIN, session) else 1
+    if failed:
+        raise Failure(f"failed to validate {failed} file(s)")
+    return 0
+
+
+def _check(file: str, session: Session) -> bool:
+    """Whether the file is right; prints what there is to say of it."""
+    from alertrouter.cli.output import write
+    from alertrouter.config import ConfigError, load, load_text
+
+    write(f"Checking '{file}'")
+    try:
+        if file == _STDIN:
+            text = sys.stdin.buffer.read().decode("utf-8", "replace")
+            found = load_text(text, file=_STDIN, directory=Path(os.curdir), mode=session.mode)
+        else:
+            found = load(Path(file), mode=session.mode)
+    except ConfigError as error:
+        _print_failure([str(problem) for problem in error.problems])
+        return False
+    write("  SUCCESS\n")
+    for warning in found.warnings:
+        sys.stdout.flush()
+        session.warn(f"Warning: {warning}")
+    _print_found(found)
+    is_right = _check_templates(found)
+    write("\n")
+    return is_right
+
+
+def _print_failure(problems: list[str]) -> None:
+    from alertrouter.cli.output import write
+
+    if len(problems) == 1:
+        write(f"  FAILED: {problems[0]}\n\n")
+    else:
+        write("  FAILED:\n" + "".join(f"  {problem}\n" for problem in problems) + "\n")
+
+
+def _print_found(found: Configuration) -> None:
+    from alertrouter.cli.output import write
+
+    write("Found:\n")
+    for line in (
+        "global config",
+        "route",
+        f"{len(found.routing.inhibition_rules)} inhibit rules",
+        f"{len(found.routing.receivers)} receivers",
+        f"{len(found.template_globs)} templates",
+    ):
+        write(f" - {line}\n")
+
+
+def _check_templates(found: Configuration) -> bool:
+    from alertrouter.cli.output import write
+    from alertrouter.templating.errors import TemplateError
+    from alertrouter.templating.templates import Templates
+
+    if not found.template_globs:
+        return True
+    try:
+        Templates.load(found.template_files)
+    except TemplateError as error:
+        write(f"  FAILED: {error}\n")
+        return False
+    write("  SUCCESS\n")
+    return True

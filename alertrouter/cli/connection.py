@@ -1,0 +1,68 @@
+"""From artool's global flags to a client of the server."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+
+from alertrouter import ALERTMANAGER_VERSION, __version__
+from alertrouter.cli.errors import Failure
+from alertrouter.client import ApiError, Client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alertrouter.cli.session import GlobalOptions
+
+USER_AGENT = {"User-Agent": f"artool/{__version__}"}
+_HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+(?:/.*)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?(?:/.*)?")
+
+
+def connect(options: GlobalOptions, *, seconds_left: Callable[[], float]) -> Client:
+    """A client of the server that the flags name. Nothing is sent yet."""
+    url = server_url(options.url)
+    if not options.http_config_file:
+        # The certificates that this system trusts, as every other program on it.
+        http = httpx.Client(verify=ssl.create_default_context(), follow_redirects=True, headers=USER_AGENT)
+        return Client(url, http, seconds_left=seconds_left)
+    if urlsplit(url).username is not None:
+        raise Failure(
+            "a user in --alertmanager.url and --http.config.file exclude each other: put the user into the file"
+        )
+    from alertrouter.cli import http_config
+
+    config = http_config.load(Path(options.http_config_file))
+    return Client(url, http_config.connect(config, url), seconds_left=seconds_left)
+
+
+def server_url(text: str) -> str:
+    """The URL of ``--alertmanager.url``; ``host:port`` alone means http. Failure when it is none."""
+    url = f"http://{text}" if _HOST_AND_PORT.fullmatch(text) else text
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise Failure(f"--alertmanager.url: {text!r} is not a URL: {error}") from None
+    return url
+
+
+def warn_of_another_version(program: str, client: Client) -> None:
+    """Say on standard error when the server follows another release of Alertmanager than this program."""
+    try:
+        theirs = client.status()["versionInfo"].get("version", "")
+    except ApiError:
+        return  # the command itself will tell
+    if _minor(theirs) != _minor(ALERTMANAGER_VERSION):
+        print(
+            f"Warning: {program} version ({ALERTMANAGER_VERSION}) and alertmanager version ({theirs}) are different.",
+            file=sys.stderr,
+        )
+
+
+def _minor(version: str) -> list[str]:
+    return version.split(".")[:2]

@@ -1,0 +1,78 @@
+"""The programs of others that live tests run beside ours."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def peer(variable: str, *names: str) -> Path:
+    """The program that an environment variable names, or the first of these names on the PATH.
+
+    Skips the test when there is none; fails it instead when ALERTROUTER_REQUIRE_PEERS is 1.
+    """
+    found = os.environ.get(variable) or next(filter(None, map(shutil.which, names)), None)
+    if found and Path(found).exists():
+        return Path(found)
+    reason = f"{found or names[0]} is not there: set {variable} to its path"
+    if os.environ.get("ALERTROUTER_REQUIRE_PEERS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def version(program: Path) -> tuple[int, int]:
+    """Major and minor version of one of Prometheus' programs."""
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=20)
+    major, minor, *_ = (done.stdout or done.stderr).split()[2].split(".")
+    return int(major), int(minor)
+
+
+def free_port() -> int:
+    """A port on the loopback interface that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def running(command: Sequence[str | Path], *, ready: str, log: Path, directory: Path) -> Iterator[None]:
+    """Run a server until the end of the block; entered when the URL ``ready`` answers 200."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=directory)
+        try:
+            _wait(process, ready, log)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(10)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            with urllib.request.urlopen(url, timeout=1) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    pytest.fail(f"the server did not come up at {url}:\n{log.read_text()}")
