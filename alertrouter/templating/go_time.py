@@ -41,6 +41,10 @@ class Duration(int):
     __go_type__ = "time.Duration"
     __go_methods__: ClassVar[Mapping[str, Function]]
 
+    def seconds(self) -> float:
+        """The same in seconds."""
+        return _count(self, SECOND)
+
     def __go_string__(self) -> str:
         return format_go_duration(self)
 
@@ -348,6 +352,11 @@ def _remainder(d: int, step: int) -> int:
     return d % step if d >= 0 else -(-d % step)
 
 
+def _count(d: int, unit: int) -> float:
+    # Whole units and the rest one by one, as Go does: the last digits depend on it.
+    return float(_divided(d, unit)) + _remainder(d, unit) / unit
+
+
 def _divided(d: int, step: int) -> int:
     return (d - _remainder(d, step)) // step
 
@@ -362,9 +371,9 @@ DURATION: Final = Kind("time.Duration", (Duration,), "int")
 _LOCATION: Final = Kind("*time.Location", (Location,))
 
 Duration.__go_methods__ = _table(
-    Function("Hours", lambda d: d / 3600e9),
-    Function("Minutes", lambda d: d / 60e9),
-    Function("Seconds", lambda d: d / 1e9),
+    Function("Hours", lambda d: _count(d, 3600 * SECOND)),
+    Function("Minutes", lambda d: _count(d, 60 * SECOND)),
+    Function("Seconds", Duration.seconds),
     Function("Milliseconds", lambda d: _divided(d, 10**6)),
     Function("Microseconds", lambda d: _divided(d, 10**3)),
     Function("Nanoseconds", int),

@@ -33,7 +33,7 @@ def number(value: object) -> float:
         case bool():
             raise ValueError("can't convert bool to float")
         case Duration():
-            return value / 1e9
+            return value.seconds()
         case float():
             return value
         case int():

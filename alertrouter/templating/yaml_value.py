@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -116,12 +117,14 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
     """The value of a scalar without quotes; infinities and not-a-number, which JSON lacks, stay texts."""
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in "+-.0123456789":
+        return text
     digits = text.replace("_", "")
     if (found := _INTEGER.fullmatch(digits)) and (number := _integer(*found.groups())) is not None:
         return number
     if _FLOAT.fullmatch(digits) and not math.isinf(value := float(digits)):
-        # In the JSON this ends up in, 1e3 is 1000.
-        return int(value) if value.is_integer() and abs(value) < 1e21 else value
+        # In the JSON this ends up in, 1e3 is 1000, and large numbers have no more digits than they need.
+        return int(Decimal(repr(value))) if value.is_integer() and abs(value) < 1e21 else value
     return text
 
 

@@ -111,7 +111,6 @@ _TIMES = (
     "{{ eq $t.Month 5 }} {{ gt ($t.Sub $u) 0 }} {{ eq $t $t }} {{ printf `%s|%v|%q` $t $t $t.Month }}",
     "{{ toJson $t }} {{ toJson $t.Month }} {{ toJson ($t.Sub $u) }} {{ toJson (tz `Asia/Kathmandu` $t) }}",
     "{{ $t.EndOf }}",
-    "{{ $t.Zone }}",
     "{{ $t.Sub 5 }}",
     "{{ $t.Add `5` }}",
     "{{ $t.Add (len `abc`) }}",

@@ -1,6 +1,6 @@
 """Records what a real `amtool` makes of the templates in ``corpus.py``, into ``recorded/*.json``.
 
-    python -m tests.templating.record path/to/amtool path/to/its/default.tmpl
+    python -m tests.templating.record path/to/amtool path/to/its/default.tmpl path/to/its/email.tmpl
 
 The tests compare our answers with the recorded ones, so they need neither. The default mail is left out: ours is another.
 Errors are recorded without the program's name in front.
@@ -18,7 +18,7 @@ from tests.templating.corpus import DEFAULTS, FUNCTIONS, Case
 HERE = Path(__file__).parent
 
 
-def main(amtool: str, defaults: str) -> None:
+def main(amtool: str, *defaults: str) -> None:
     """Run every case and write the answers."""
     version = subprocess.run([amtool, "--version"], capture_output=True, text=True, check=True)
     program = version.stdout.split("\n", maxsplit=1)[0].partition(" (")[0]
@@ -34,10 +34,10 @@ def main(amtool: str, defaults: str) -> None:
         (HERE / "recorded" / f"{name}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def answer(amtool: str, defaults: str, case: Case, data: str) -> dict[str, str]:
+def answer(amtool: str, defaults: tuple[str, ...], case: Case, data: str) -> dict[str, str]:
     """``output`` or ``error`` of one case on one data set."""
     command = [
-        amtool, "template", "render", f"--template.glob={defaults}", f"--template.text={case.template}",
+        amtool, "template", "render", *[f"--template.glob={path}" for path in defaults], f"--template.text={case.template}",
         f"--template.data={HERE / 'data' / data}.json", f"--template.type={case.mode.name.lower()}",
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, check=False, env={"TZ": "UTC"})
