@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from alertrouter.core.alert import Alert
     from alertrouter.core.labels import Labels
     from alertrouter.core.time import Moment
+    from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.engine.changes import Changes, StoredState
     from alertrouter.engine.slot import GroupId, Slot
-    from alertrouter.store.attempt import Attempt
     from alertrouter.store.rows import Row
 
 _Value = TypeVar("_Value")
@@ -187,24 +187,10 @@ class Batch:
         """A send has ended, one way or another."""
         self._intents[slot] = None
 
-    def attempt(self, attempt: Attempt) -> None:
+    def attempt(self, record: AttemptRecord) -> None:
         """One attempt of a send."""
-        slot = attempt.slot
-        self.attempts.append(
-            (
-                attempt.started_at,
-                rows.group_id(slot.group),
-                rows.plain(slot.receiver),
-                rows.plain(slot.integration),
-                attempt.tick,
-                attempt.number,
-                attempt.latency,
-                attempt.ok,
-                rows.plain(attempt.error),
-                attempt.reason.value if attempt.reason else None,
-            )
-        )
-        self._name(slot.group, "", attempt.started_at)
+        self.attempts.append(rows.attempt_row(record))
+        self._name(record.slot.group, "", record.started_at)
 
     def reloaded(self, at: Moment, config_hash: int, config: str) -> None:
         """A configuration came into force."""

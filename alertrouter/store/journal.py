@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from alertrouter.clock import Clock
     from alertrouter.core.alert import Alert
     from alertrouter.core.time import Duration, Moment
+    from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.engine.changes import Changes, StoredState
     from alertrouter.engine.slot import Slot
-    from alertrouter.store.attempt import Attempt
     from alertrouter.store.rows import Row
     from alertrouter.store.store import Store
 
@@ -128,6 +128,12 @@ class Journal:
         """How many writes are waiting for their turn."""
         return self._queue.qsize()
 
+    @property
+    def lag(self) -> float:
+        """For how many seconds the oldest write that is under way has been."""
+        begun = self._writer.begun
+        return 0.0 if begun is None else time.monotonic() - begun
+
     def start(self) -> None:
         """Begin to write. To be called on the running event loop."""
         self._loop = asyncio.get_running_loop()
@@ -166,9 +172,9 @@ class Journal:
         """Forget that a send was begun. Its log entry, or a decision that it was sent or failed, does so too."""
         self._put(lambda batch: batch.settle(rows.slot_id(slot)), None)
 
-    def attempt(self, attempt: Attempt) -> asyncio.Future[None]:
+    def attempt(self, record: AttemptRecord) -> asyncio.Future[None]:
         """Write down one attempt of a send."""
-        return self._put(lambda batch: batch.attempt(attempt), self._future())
+        return self._put(lambda batch: batch.attempt(record), self._future())
 
     def reloaded(self, at: Moment, config_hash: int, config: str) -> asyncio.Future[None]:
         """Write down which configuration came into force; its text without secrets."""
@@ -268,6 +274,7 @@ class _Writer:
     ) -> None:
         self.now = clock.now
         self.lost_the_thread = False
+        self.begun: float | None = None
         self._journal = journal
         self._settings = journal.settings
         self._store = store
@@ -292,6 +299,7 @@ class _Writer:
         self._kept.note("stopped_at", None)
         while not self._stopping:
             entries = self._next_entries()
+            self.begun = time.monotonic() if entries else None
             try:
                 self._turn(entries, self.now())
             except Exception as error:
@@ -300,6 +308,7 @@ class _Writer:
                 problem = StoreError(f"the journal of {self._store.name} failed: {error}: please report this")
                 self._disconnect()
                 self._fail([e.future for e in entries if isinstance(e, _Write) and e.future], problem)
+            self.begun = None
         self._disconnect()
 
     def _turn(self, entries: list[_Entry], now: Moment) -> None:

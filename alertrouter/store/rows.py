@@ -14,6 +14,7 @@ from alertrouter.core.labels import Labels
 from alertrouter.core.matcher import Matcher, Matchers, MatchType
 from alertrouter.core.reason import FailureReason, NotSent, Reason
 from alertrouter.core.silence import Silence
+from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
     DecisionRecord,
@@ -123,8 +124,8 @@ class AlertReader:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
-    def alert(self, row: Sequence[Any]) -> Alert:
-        """Of a row of ``alerts``. Raises BadRowError."""
+    def alert(self, row: Sequence[Any], end: Sequence[Any] | None = None) -> Alert:
+        """Of a row of ``alerts``, with the row of ``alert_ends`` if there is one. Raises BadRowError."""
         (
             identity,
             labels,
@@ -134,23 +135,30 @@ class AlertReader:
             updated_at,
             url,
             timeout,
-            starts_off,
-            ends_off,
+            starts_offset,
+            ends_offset,
         ) = row
-        for number in (starts_at, updated_at, starts_off, ends_off):
-            _require(number, int)
-        if ends_at is not None:
-            _require(ends_at, int)
+        if end is not None:
+            _, ends_at, updated_at, timeout, ends_offset = end
+        if not (
+            isinstance(starts_at, int)
+            and (ends_at is None or isinstance(ends_at, int))
+            and isinstance(updated_at, int)
+            and isinstance(starts_offset, int)
+            and isinstance(ends_offset, int)
+            and isinstance(url, str)
+        ):
+            raise BadRowError("a moment, an offset or the generator URL is none")
         return Alert(
             labels=self.labels(labels, identity),
             annotations=self._pairs(annotations),
             starts_at=starts_at,
             ends_at=ends_at,
             updated_at=updated_at,
-            generator_url=self._texts.setdefault(_require(url, str), url),
+            generator_url=self._texts.setdefault(url, url),
             timeout=bool(timeout),
-            starts_offset=starts_off,
-            ends_offset=ends_off,
+            starts_offset=starts_offset,
+            ends_offset=ends_offset,
         )
 
     def labels(self, stored: str, identity: int) -> Labels:
@@ -161,11 +169,15 @@ class AlertReader:
         return labels
 
     def _pairs(self, stored: str) -> Labels:
-        shared = self._texts.setdefault
         try:
-            return Labels([(shared(n, n), shared(v, v)) for n, v in _text_by_name(stored).items()])
+            pairs = _text_by_name(stored)
         except (msgspec.MsgspecError, TypeError) as error:
             raise BadRowError(f"not a JSON object of texts: {error}") from None
+        shared = self._texts.setdefault
+        for name, value in pairs.items():
+            pairs[name] = shared(value, value)
+        # They were written in order.
+        return Labels.in_order(pairs)
 
 
 def end_row(alert: Alert) -> Row:
@@ -219,7 +231,7 @@ def to_pairs(stored: str | None) -> Labels:
     if stored is None:
         return Labels()
     try:
-        return Labels(_text_by_name(stored))
+        return Labels.in_order(_text_by_name(stored))
     except (msgspec.MsgspecError, TypeError) as error:
         raise BadRowError(f"not a JSON object of texts: {error}") from None
 
@@ -248,19 +260,23 @@ def group_row(state: GroupState) -> Row:
 def to_group(row: Sequence[Any]) -> GroupState:
     """Of a row of ``groups``. Raises BadRowError."""
     key, route, labels, receiver, route_key, path, created_at, due, tick, settled_at, number, held = row
-    for moment in (created_at, due, number):
-        _require(moment, int)
-    for moment in (tick, settled_at):
-        if moment is not None:
-            _require(moment, int)
-    group = GroupId(_require(route, str), to_pairs(labels))
+    if not (
+        isinstance(created_at, int)
+        and isinstance(due, int)
+        and isinstance(number, int)
+        and (tick is None or isinstance(tick, int))
+        and (settled_at is None or isinstance(settled_at, int))
+    ):
+        raise BadRowError("a moment is none")
+    group = GroupId(sys.intern(_require(route, str)), to_pairs(labels))
     if group_id(group) != key:
         raise BadRowError("the row is not under the group's key")
+    # Thousands of groups share these.
     return GroupState(
         id=group,
-        receiver=_require(receiver, str),
-        key=_require(route_key, str),
-        path=_require(path, str),
+        receiver=sys.intern(_require(receiver, str)),
+        key=sys.intern(_require(route_key, str)),
+        path=sys.intern(_require(path, str)),
         created_at=created_at,
         due=due,
         tick=tick,
@@ -393,6 +409,35 @@ def to_decision(
         error=error,
         failure=FailureReason(failure) if failure else None,
         possible_duplicate=bool(duplicate),
+    )
+
+
+def attempt_row(record: AttemptRecord) -> Row:
+    """``attempts`` without the number."""
+    return (
+        record.started_at,
+        group_id(record.slot.group),
+        plain(record.slot.receiver),
+        plain(record.slot.integration),
+        record.tick,
+        record.number,
+        record.latency,
+        plain(record.error),
+        record.reason.value if record.reason else None,
+    )
+
+
+def to_attempt(row: Sequence[Any], route: str | None, labels: str | None) -> AttemptRecord:
+    """Of a row of ``attempts`` without the number and what its group is called. Raises BadRowError."""
+    started_at, _, receiver, integration, tick, number, latency, error, reason = row
+    return AttemptRecord(
+        slot=Slot(GroupId(route or "", to_pairs(labels)), receiver, integration),
+        tick=tick,
+        number=number,
+        started_at=started_at,
+        latency=latency,
+        error=error,
+        reason=FailureReason(reason) if reason else None,
     )
 
 

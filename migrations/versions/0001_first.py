@@ -35,6 +35,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert_transitions")),
     )
     op.create_index(op.f("ix_alert_transitions_at"), "alert_transitions", ["at"])
+    op.create_index(
+        "ix_alert_transitions_replaced",
+        "alert_transitions",
+        ["identity", "at"],
+        sqlite_where=sa.text("replaced_annotations IS NOT NULL"),
+        postgresql_where=sa.text("replaced_annotations IS NOT NULL"),
+    )
     op.create_table(
         "alerts",
         sa.Column("identity", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -59,7 +66,6 @@ def upgrade() -> None:
         sa.Column("tick", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("latency", sa.BigInteger(), nullable=False),
-        sa.Column("ok", sa.Boolean(), nullable=False),
         sa.Column("error", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempts")),
