@@ -26,7 +26,7 @@ from alertrouter.core.time import SECOND, format_rfc3339
 from alertrouter.delivery.deliver import Delivery
 from alertrouter.delivery.ports import DeliverySettings, Limits
 from alertrouter.engine.engine import Engine, EngineSettings
-from alertrouter.external_url import external_url, route_prefix
+from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
@@ -205,7 +205,7 @@ class Daemon:
             ledger=self,
             metrics=self.metrics,
             settings=DeliverySettings(
-                limits=Limits(concurrency=options.concurrency_per_receiver or Limits().concurrency),
+                limits=Limits(concurrency=options.concurrency, per_minute=options.messages_per_minute),
                 drain_timeout=options.drain_timeout,
             ),
         )
@@ -245,12 +245,7 @@ class Daemon:
             stack.callback(loop.remove_signal_handler, number)
 
     async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
-        app = create_app(
-            self,
-            self.settings,
-            self.metrics,
-            route_prefix=route_prefix(self.settings.web_route_prefix, self.external_url),
-        )
+        app = create_app(self, self.settings, self.metrics)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -470,7 +465,7 @@ class Daemon:
                 raise ReloadError(str(error)) from None
             changes = self.engine.reconfigure(configuration.routing, self.clock.now())
             self._senders = senders
-            self._delivery.limits_changed()
+            self._delivery.reconfigured(configuration.routing.receivers)
             self._journal.write(changes)
             self._in_force(configuration)
             self._nudge()

@@ -59,8 +59,12 @@ class ConfiguredSenders:
 
     def limits(self, integration: Integration) -> Limits | None:
         """The integration's own limits; those of the whole configuration where it has none."""
-        options = self.configuration.options.delivery
-        return Limits(concurrency=options.concurrency_per_receiver or Limits().concurrency)
+        own = _config(integration).alertrouter
+        usual = self.configuration.options.delivery
+        return Limits(
+            concurrency=own.concurrency or usual.concurrency,
+            per_minute=own.messages_per_minute or usual.messages_per_minute,
+        )
 
     def __call__(self, send: Send) -> Message:
         """The message that the integration's templates see."""
