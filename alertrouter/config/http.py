@@ -185,6 +185,8 @@ class Header(ConfigModel):
     secrets: ListOf[Secret] = ()
     files: ListOf[FilePath] = ()
 
+    type_name: ClassVar[str] = "config.Header"
+
 
 class _Proxied(Protocol):
     proxy_url: str
@@ -265,7 +267,7 @@ class OAuth2Config(ConfigModel):
         given = [name for name in names if getattr(self, name)]
         if len(given) > 1:
             raise ConfigProblem(
-                f"at most one of oauth2.{names[0]}, oauth2.{names[1]} & oauth2.{names[2]} must be configured"
+                f"at most one of oauth2 {', '.join(names[:2])} & {names[2]} must be configured"
                 f" using grant-type={grant_type}",
                 at=given[-1],
             )
@@ -307,8 +309,10 @@ class HttpConfig(ConfigModel):
         self._check_authentication()
         _check_proxy(self)
         for name in self.http_headers:
-            if "-".join([part.capitalize() for part in name.split("-")]) in RESERVED_HEADERS:
-                raise ConfigProblem(f'setting header "{name}" is not allowed', at="http_headers")
+            canonical = "-".join([part.capitalize() for part in name.split("-")])
+            if canonical in RESERVED_HEADERS:
+                message = f'setting header "{canonical}" is not allowed'
+                raise ConfigProblem(message, at=("http_headers", name))
         if self.bearer_token or self.bearer_token_file:
             authorization = Authorization(
                 type="Bearer", credentials=self.bearer_token, credentials_file=self.bearer_token_file

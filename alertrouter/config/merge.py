@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from alertrouter.config.node import Mapping, Node, Scalar, Sequence
+from alertrouter.config.node import Mapping, Node, Scalar, Sequence, describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ def as_object(mapping: Mapping, complain: Complain, type_name: str) -> dict[str,
             for merged in _merged(value, complain):
                 found |= as_object(merged, complain, type_name)
         elif not isinstance(key, Scalar):
-            complain(key, "a key must be text")
+            complain(key, f"cannot unmarshal {describe(key)} into string")
         elif key.text in explicit:
             complain(key, f"field {key.text} already set in type {type_name}")
         else:
@@ -65,7 +65,7 @@ def as_map(mapping: Mapping, complain: Complain) -> dict[str, Entry]:
         elif isinstance(key, Scalar):
             _set(found, Entry(key, value), complain)
         else:
-            complain(key, "a key must be text")
+            complain(key, f"cannot unmarshal {describe(key)} into string")
     return found
 
 
@@ -82,4 +82,4 @@ def _merged(value: Node, complain: Complain) -> Iterator[Mapping]:
         if isinstance(candidate, Mapping):
             yield candidate
         else:
-            complain(candidate, "map merge requires map or sequence of maps as the value")
+            complain(candidate, "yaml: map merge requires map or sequence of maps as the value")

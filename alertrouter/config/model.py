@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
 
 from alertrouter.config.environment import expand
 from alertrouter.config.merge import as_object
-from alertrouter.config.node import Mapping, Node, Scalar, Sequence, describe
+from alertrouter.config.node import Kind, Mapping, Node, Scalar, Sequence, describe
 from alertrouter.config.problem import ConfigProblem, did_you_mean
 from alertrouter.config.scalar import resolve
 from alertrouter.core.matcher_syntax import Mode
@@ -153,7 +153,8 @@ def expanded(node: Node, decoding: Decoding | None) -> Node:
                 if decoding is None:
                     raise
                 decoding.complaints.append(Complaint(node, str(problem), problem.hint))
-                return node
+                # One problem is enough: what the text would have been is anybody's guess.
+                return replace(node, text="", kind=Kind.NULL, value=None)
             kind, value = resolve(text) if node.plain else (node.kind, text)
             return replace(node, text=text, kind=kind, value=value)
         case Sequence():

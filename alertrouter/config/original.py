@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args
@@ -80,8 +81,10 @@ def _model(block: ConfigModel) -> dict[str, Any]:
         if is_optional:
             if value is not None:
                 printed[key] = form(value)
-        elif key in always or (value and not _is_default_block(value)):
+        elif key in always:
             printed[key] = form(value)
+        elif value and not _is_default_block(value) and (shown := form(value)) != []:
+            printed[key] = shown
     return printed
 
 
@@ -198,7 +201,7 @@ def _scalar(value: object) -> yaml.ScalarEvent:
         case None:
             text = "null"
         case float():
-            text = repr(value) if value != int(value) else f"{value:g}"
+            text = _float_text(value)
         case str():
             text = value
             if "\n" in text:
@@ -208,3 +211,11 @@ def _scalar(value: object) -> yaml.ScalarEvent:
         case _:
             text = str(value)
     return yaml.ScalarEvent(None, None, (True, True), text, style=style)
+
+
+def _float_text(value: float) -> str:
+    if math.isnan(value):
+        return ".nan"
+    if math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"
+    return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)

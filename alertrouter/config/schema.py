@@ -11,12 +11,12 @@ from alertrouter.config.fields import (
     Bool,
     ConfigModel,
     GoType,
-    Int,
     ListOf,
     MapOf,
     PrometheusDuration,
     TemplateText,
     Text,
+    Unsigned,
     text_of,
 )
 from alertrouter.config.model import Complaint, Decoding
@@ -85,14 +85,16 @@ def _check_legacy_names(pairs: Mapping[str, object]) -> Any:
     return pairs
 
 
-def _pattern(value: object) -> str:
-    if isinstance(value, Scalar) and value.is_null:
-        raise ConfigProblem("invalid regexp value", hint="write a regular expression")
-    return text_of(value)
+def _pattern(value: object) -> str | None:
+    return None if isinstance(value, Scalar) and value.is_null else text_of(value)
 
 
-def _check_patterns(pairs: dict[str, str]) -> dict[str, str]:
+def _check_patterns(pairs: dict[str, str | None]) -> dict[str, str | None]:
     for name, pattern in pairs.items():
+        if pattern is None:
+            raise ConfigProblem(
+                f'invalid regexp value for "{name}"', at=name, hint="write a regular expression"
+            )
         try:
             Matcher.legacy_regex(name, pattern)
         except ValueError as error:
@@ -272,20 +274,16 @@ def _not_yet(kind: str) -> Any:
 
 
 class DeliveryOptions(ConfigModel):
-    """How notifications go out.
+    """How notifications go out, unless an integration's own ``alertrouter:`` key says otherwise.
 
-    ``concurrency_per_receiver`` is how many messages to one receiver may be under way at once, 0 is no
-    limit; ``drain_timeout`` how long a stopping daemon waits for those under way.
+    ``concurrency`` is how many messages of one integration may be under way at once and
+    ``messages_per_minute`` how many may begin, 0 is no limit; ``drain_timeout`` is how long a stopping daemon
+    waits for those under way.
     """
 
-    concurrency_per_receiver: Int = 0
+    concurrency: Unsigned = 64
+    messages_per_minute: Unsigned = 0
     drain_timeout: PrometheusDuration = 10 * SECOND
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.concurrency_per_receiver < 0:
-            raise ConfigProblem("concurrency_per_receiver cannot be negative", at="concurrency_per_receiver")
-        return self
 
 
 class Options(ConfigModel):

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from alertrouter.config.problem import ConfigProblem
+from alertrouter.core.go_quote import quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2}).{0,2}", re.DOTALL)
 # Of ASCII, what Go takes in a host name besides letters, digits and what is escaped.
 _BAD_IN_HOST = re.compile(r"[^A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]")
+_QUOTED = re.compile(r' "[^"]*"')
+_KNOWN_SCHEMES = frozenset({"file", "ftp", "smtp", "smtps", "ssh", "tcp", "udp", "unix", "ws", "wss"})
 _PORT = re.compile(r":[0-9]*")
 
 
@@ -27,22 +30,26 @@ def check_url(text: str) -> str:
 
 
 def check_secret_url(text: str) -> str:
-    """Like `check_url`, but no message shows the URL."""
-    try:
-        scheme, authority = _parse(text)
-    except ConfigProblem as problem:
-        raise ConfigProblem(str(problem).replace(f'"{text}"', f'"{SECRET}"', 1), hint=problem.hint) from None
-    # What stands before a colon may be half of a password unless slashes follow.
-    return _check_http(text, scheme, authority, shown_scheme=scheme if "://" in text else "")
+    """Like `check_url`, but no message shows a part of it. A printed ``<secret>`` passes, to be read again."""
+    if text == SECRET:
+        return text
+    scheme, authority = _parse_unseen(text)
+    # Anything may stand before a colon, half a password too.
+    return _check_http(text, scheme, authority, shown_scheme=scheme if scheme in _KNOWN_SCHEMES else "")
 
 
 def check_proxy_url(text: str) -> str:
     """The URL if it parses; a proxy may have any scheme. Messages do not show it: it may hold a password."""
-    try:
-        _parse(text)
-    except ConfigProblem as problem:
-        raise ConfigProblem(str(problem).replace(f'"{text}"', f'"{SECRET}"', 1), hint=problem.hint) from None
+    _parse_unseen(text)
     return text
+
+
+def _parse_unseen(text: str) -> tuple[str, str]:
+    try:
+        return _parse(text)
+    except ConfigProblem as problem:
+        what = str(problem).removeprefix(f"parse {quote(text)}: ")
+        raise ConfigProblem(f'parse "{SECRET}": {_QUOTED.sub("", what)}', hint=problem.hint) from None
 
 
 def _check_http(text: str, scheme: str, authority: str, *, shown_scheme: str) -> str:
@@ -58,10 +65,10 @@ def _parse(text: str) -> tuple[str, str]:
     """Scheme and authority of a URL, both possibly empty."""
 
     def wrong(what: str) -> ConfigProblem:
-        return ConfigProblem(f'parse "{text}": {what}')
+        return ConfigProblem(f"parse {quote(text)}: {what}")
 
     if any(character < " " or character == "\x7f" for character in text):
-        raise ConfigProblem("parse: net/url: invalid control character in URL")
+        raise ConfigProblem(f"parse {quote(text)}: net/url: invalid control character in URL")
     rest = text.partition("#")[0]
     scheme = ""
     if found := _SCHEME.match(rest):
