@@ -416,25 +416,27 @@ class _Compiler:
 
     def pipeline(self, pipe: Pipe) -> _Value:
         value: _Value | None = None
+        at: Any = pipe
         for command in pipe.commands:
-            value = self.command(command, value)
+            value = self.command(command, value, at)
+            at = _last_in_command(command)
         assert value is not None  # the parser lets no empty pipeline through
         for variable in pipe.variables:
             code = self.settled(value)
             if pipe.assigns:
                 local = self.variable(variable.name)
                 if local is None:
-                    kept = self.line
-                    missing = self.undefined(variable)
-                    self.line = kept
-                    value = _Value(self.call("fault", self.const(""), code, missing))
+                    self.line = self.site(at)
+                    message = self.const(f"undefined variable: {variable.name}")
+                    value = _Value(self.call("fault", message, code))
                     continue
             else:
                 local = self.scopes[-1][variable.name] = self.fresh("v")
             value = _Value(self.walrus(local, code), value.type)
         return value
 
-    def command(self, command: Command, piped: _Value | None) -> _Value:
+    def command(self, command: Command, piped: _Value | None, at: Any) -> _Value:
+        """One stage; `at` is the node that was met last before it."""
         first, *arguments = command.operands
         match first:
             case Identifier():
@@ -444,9 +446,9 @@ class _Compiler:
             case Variable() if first.names:
                 return self.chain(first, arguments, piped)
         if arguments or piped is not None:
-            # Compat: Go complains about the node it met last.
-            self.line = self.site(Command(command.position, [first]) if isinstance(first, Pipe) else first)
-            message = self.const(f"can't give argument to non-function {_text(first)}")
+            # Compat: a parenthesis is not noted as met before the complaint.
+            self.line = self.site(at if isinstance(first, Pipe) else first)
+            message = self.const(f"can't give argument to non-function {first}")
             return _Value(self.call("fault", message, *([piped.code] if piped else [])))
         if isinstance(first, Nil):
             self.line = self.site(first)
@@ -693,10 +695,6 @@ class _Compiler:
         return _Value(self.call(converter, value.code, self.load(self.keep("k", kind))))
 
 
-def _text(node: Any) -> str:
-    return f"({node})" if isinstance(node, Pipe) else str(node)
-
-
 def _last_in(node: Any) -> Any:
     """The node Go looked at last when it evaluated this operand; it names that one in errors that follow."""
     while True:
@@ -709,5 +707,9 @@ def _last_in(node: Any) -> Any:
 
 
 def _last_in_pipe(pipe: Pipe) -> Any:
-    first, *arguments = pipe.commands[-1].operands
+    return _last_in_command(pipe.commands[-1])
+
+
+def _last_in_command(command: Command) -> Any:
+    first, *arguments = command.operands
     return _last_in(arguments[-1] if arguments else first)

@@ -79,7 +79,7 @@ class Token(NamedTuple):
             return "EOF"
         if self.word is Word.ERROR:
             return self.text
-        if self.word in (Word.KEYWORD, Word.NIL):
+        if self.word in (Word.KEYWORD, Word.NIL, Word.DOT):
             return f"<{self.text}>"
         return (
             quote(self.text[:10]) + "..."

@@ -60,7 +60,7 @@ _INTEGER = re.compile(
     r"([+-]?)(?:(0[xX](?:_?[\da-fA-F])+)|(0[bB](?:_?[01])+)|(0[oO]?(?:_?[0-7])+)|(0|[1-9](?:_?\d)*))\Z",
     re.ASCII,
 )
-_COMPLEX = re.compile(r"(.+?[^eEpP])([+-].*)i\Z")
+_COMPLEX = re.compile(r"(.*?[^eEpP+-])([+-].*)i\Z")
 
 
 def parse(name: str, text: str, functions: Container[str]) -> dict[str, Tree]:
@@ -481,11 +481,10 @@ class _Parser:
         real, imaginary = parse_float(first), parse_float(second)
         if real is None or imaginary is None:
             self.fail(f"illegal number syntax: {quote(number.text)}")
-        if imaginary:
-            number.imaginary = complex(real, imaginary)
-            return number
-        number.real = real
-        _add_integers(number)
+        number.imaginary = complex(real, imaginary)
+        if not imaginary:
+            number.real = real
+            _add_integers(number)
         return number
 
 
