@@ -15,6 +15,7 @@ since its sockets have a time of their own: attempts, waits (without jitter) and
 from __future__ import annotations
 
 import heapq
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from alertrouter.core.notification import Notification, ReceiverDatum
 from alertrouter.core.reason import FailureReason, Reason
 from alertrouter.core.routing import Routing
 from alertrouter.core.silence import Silence
-from alertrouter.core.time import SECOND, Moment
+from alertrouter.core.time import SECOND, Moment, format_rfc3339
 from alertrouter.engine.changes import (
     AlertTransition,
     Changes,
@@ -42,6 +43,8 @@ from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.known import Known
 from alertrouter.engine.slot import GroupId, Slot
+from alertrouter.intake import Intake, Taken
+from alertrouter.wire import decode_alerts
 
 #: One webhook that wants resolves, grouped by alertname: what most behaviours are told with.
 HOOK = """
@@ -174,6 +177,7 @@ class Timeline:
         self.answers = answers
         self.routing = routing(config, self.settings.mode)
         self.engine = Engine(self.routing, self.settings)
+        self.intake = Intake(self.engine, self.settings.mode)
         self.now: Moment = 0
         self.sent: list[Sent] = []
         self.notifications: list[tuple[float, Notification]] = []
@@ -331,6 +335,12 @@ class Timeline:
         self.store.apply(self.engine.receive(alerts, self.now).changes)
         return self
 
+    def request(self, *alerts: object) -> Taken:
+        """Post alerts as a client does, through the door; times in them may be given in seconds of the timeline."""
+        taken = self.intake.take(decode_alerts(json.dumps(_with_times(alerts)).encode()), self.now)
+        self.store.apply(taken.changes)
+        return taken
+
     def silence(
         self, matchers: str, *, starts: float | None = None, ends: float, id: str = "", **changes: Any
     ) -> Silence:
@@ -381,6 +391,7 @@ class Timeline:
         if config is not None:
             self.routing = routing(config, self.settings.mode)
         self.engine = Engine(self.routing, self.settings)
+        self.intake = Intake(self.engine, self.settings.mode)
         self._events.clear()
         seen_at = self.now if down_since is None else moment(down_since)
         changes = self.engine.load(self.store.state(seen_at), self.now, end_grace=moment(end_grace))
@@ -403,6 +414,17 @@ class Timeline:
     def statuses(self) -> list[Status]:
         """The status of each message sent."""
         return [notification.status for _, notification in self.notifications]
+
+
+def _with_times(alerts: tuple[object, ...]) -> list[object]:
+    posted = []
+    for alert in alerts:
+        assert isinstance(alert, dict)
+        times = {
+            name: alert[name] for name in ("startsAt", "endsAt") if isinstance(alert.get(name), (int, float))
+        }
+        posted.append({**alert, **{name: format_rfc3339(moment(at)) for name, at in times.items()}})
+    return list(posted)
 
 
 def labels_of(name: str, labels: Mapping[str, str]) -> Labels:
