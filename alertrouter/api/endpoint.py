@@ -152,11 +152,12 @@ def _refusal(request: Request) -> Answer | None:
 _API_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"vary", b"Origin"))
 _API_HEADERS_CORS: tuple[Header, ...] = (*_API_HEADERS, (b"access-control-allow-origin", b"*"))
 _CORS_METHODS = frozenset({"GET", "POST", "HEAD"})
+_CORS_READABLE = _CORS_METHODS | {"OPTIONS"}
 _CORS_HEADERS = frozenset({"accept", "content-type", "x-requested-with"})
 
 
 def _common_headers(request: Request) -> tuple[Header, ...]:
-    if request.method in _CORS_METHODS and request.header(b"origin"):
+    if request.method in _CORS_READABLE and request.header(b"origin"):
         return _API_HEADERS_CORS
     return _API_HEADERS
 

@@ -129,7 +129,7 @@ class Front:
         started = perf_counter()
         try:
             answer = await self._within_time(endpoint, Request(scope, receive, path, parameter))
-            size = await _send(answer, send, head=scope["method"] == "HEAD")
+            size = await _send(answer, send)
         except DisconnectedError:
             return
         method = scope["method"]
@@ -196,7 +196,7 @@ class Front:
         return moved(self._prefix + clean + (f"?{query}" if query else ""))
 
 
-async def _send(answer: Answer, send: Send, *, head: bool = False) -> int:
+async def _send(answer: Answer, send: Send) -> int:
     """Send an answer; how many bytes its body had."""
     body = answer.body
     if not isinstance(body, bytes):
@@ -216,5 +216,5 @@ async def _send(answer: Answer, send: Send, *, head: bool = False) -> int:
     if answer.status != 204:
         headers = (*headers, (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else body})
+    await send({"type": "http.response.body", "body": body})
     return len(body)

@@ -53,8 +53,8 @@ def _one_mark_a_byte(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("alertrouter.replace", _one_mark_a_byte)
 
 
-def _no_number(_: str) -> NoReturn:
-    raise _NoNumberError
+def _no_number(word: str) -> NoReturn:
+    raise _NoNumberError(word.lstrip("-")[0])
 
 
 _DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_no_number)
@@ -73,14 +73,18 @@ def read_json(body: bytes | memoryview, what: str) -> object:
         return _DECODER.raw_decode(text)[0]
     except json.JSONDecodeError as error:
         raise SchemaError.unreadable(what, _complaint(error, text)) from None
-    except _NoNumberError:
-        raise SchemaError.unreadable(what, "invalid character looking for beginning of value") from None
+    except _NoNumberError as error:
+        raise SchemaError.unreadable(
+            what, f"invalid character '{error}' looking for beginning of value"
+        ) from None
     except RecursionError:
         raise SchemaError.unreadable(what, "exceeded max depth") from None
 
 
 def _complaint(error: json.JSONDecodeError, text: str) -> str:
-    rest = text[error.pos :].lstrip(_SPACE)
+    rest = text[error.pos :]
+    if not error.msg.startswith("Invalid"):
+        rest = rest.lstrip(_SPACE)
     if not rest or error.msg.startswith("Unterminated string") or _is_begun_literal(rest):
         return "unexpected EOF"
     found = next((go for python, go in _WORDING.items() if error.msg.startswith(python)), None)
