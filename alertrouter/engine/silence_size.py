@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 
 
 def silence_size(silence: Silence, retention: Duration) -> int:
-    """Bytes of the protobuf message (`api-and-cli.md` 8.5): the silence with its expiry."""
+    """Bytes of the protobuf message (`api-and-cli.md` 8.5): the silence with its expiry.
+
+    Compat: the copy of the first matcher set, which only the file has, does not count.
+    """
     sets = [[_matcher(matcher) for matcher in matchers] for matchers in silence.matcher_sets]
     body = (
         _text(silence.id)
-        + sum(_field(size) for size in (sets[0] if sets else []))
         + _field(_timestamp(silence.starts_at))
         + _field(_timestamp(silence.ends_at))
         + _field(_timestamp(silence.updated_at))
         + _text(silence.created_by)
         + _text(silence.comment)
-        + sum(_field(_text(name) + _text(value)) for name, value in silence.annotations.items())
+        + sum(_field(_entry(name) + _entry(value)) for name, value in silence.annotations.items())
         + sum(_field(_total(_field(size) for size in sizes)) for sizes in sets)
     )
     return _field(body) + _field(_timestamp(silence.ends_at + retention))
@@ -44,6 +46,11 @@ def _timestamp(moment: Moment) -> int:
 
 def _text(text: str) -> int:
     return _field(len(text.encode("utf-8", "surrogatepass"))) if text else 0
+
+
+def _entry(text: str) -> int:
+    # Names and values of a map are written even when they are empty.
+    return _text(text) or 2
 
 
 def _field(size: int) -> int:
