@@ -229,7 +229,7 @@ class Client:
             + operation.path.replace("{silenceID}", quote(silence_id, safe=""))
             + _query_text(query)
         )
-        content = None if operation.method != "POST" else json.dumps(body).encode()
+        content = None if operation.method != "POST" else json.dumps(body, separators=(",", ":")).encode()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if content is not None:
             headers["Content-Type"] = "application/json"

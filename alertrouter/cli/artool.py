@@ -104,10 +104,10 @@ def _run(name: str, root: Command, arguments: Sequence[str]) -> int:
     given = (
         {} if HELP in parsed.asked or command.name in {HELP, root.name} else defaults.load(defaults.files())
     )
-    if _needs_server(command) and HELP not in parsed.asked and not _has_url(parsed, given):
-        raise Failure("required flag --alertmanager.url not provided", ends_with_blank_line=False)
     if parsed.error:
         raise parsed.error
+    if _needs_server(command) and HELP not in parsed.asked and not _has_url(parsed, given):
+        raise Failure("required flag --alertmanager.url not provided", ends_with_blank_line=False)
     if HELP in parsed.asked or command is root:
         print(usage(command, name), end="")
         return 0

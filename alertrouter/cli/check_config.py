@@ -91,14 +91,12 @@ def _print_found(found: Configuration) -> None:
     from alertrouter.cli.output import write
 
     write("Found:\n")
-    for line in (
-        "global config",
-        "route",
-        f"{len(found.routing.inhibition_rules)} inhibit rules",
-        f"{len(found.routing.receivers)} receivers",
-        f"{len(found.template_globs)} templates",
-    ):
-        write(f" - {line}\n")
+    counts = found.summary
+    write(" - global config\n" if counts.has_global_config else "")
+    write(" - route\n" if counts.has_route else "")
+    write(f" - {counts.inhibit_rules} inhibit rules\n")
+    write(f" - {counts.receivers} receivers\n")
+    write(f" - {counts.templates} templates\n")
 
 
 def _check_templates(found: Configuration) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertrouter.cli.errors import Failure
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from alertrouter.cli.command import Command
     from alertrouter.cli.session import Session
+    from alertrouter.config import Configuration
     from alertrouter.core.route import Route
 
 
@@ -91,26 +92,34 @@ def run_test(options: RoutesTest, session: Session) -> int:
 
 
 def _load(options: RoutesOptions, session: Session) -> Route:
-    from pathlib import Path
-
-    from alertrouter.config import ConfigError, load, load_text
+    from alertrouter.config import ConfigError
 
     try:
-        if options.config_file:
-            if session.options.url:
-                session.warn("Warning: --config.file flag overrides the --alertmanager.url.")
-            return load(Path(options.config_file), mode=session.mode).routing.route
-        if not session.options.url:
-            raise Failure(
-                "You have to specify one of --config.file or --alertmanager.url flags.",
-                ends_with_blank_line=False,
-            )
-        text = session.client.status()["config"]["original"]
-        return load_text(
-            text, file="<the server's configuration>", directory=Path(os.curdir), mode=session.mode
-        ).routing.route
+        found = _load_file(options.config_file, session) if options.config_file else _load_served(session)
     except ConfigError as error:
         raise Failure(str(error)) from None
+    return found.routing.route
+
+
+def _load_file(file: str, session: Session) -> Configuration:
+    from alertrouter.config import load
+
+    if session.options.url:
+        session.warn("Warning: --config.file flag overrides the --alertmanager.url.")
+    return load(Path(file), mode=session.mode)
+
+
+def _load_served(session: Session) -> Configuration:
+    from alertrouter.config import load_text
+
+    if not session.options.url:
+        raise Failure(
+            "You have to specify one of --config.file or --alertmanager.url flags.",
+            ends_with_blank_line=False,
+        )
+    text = session.client.status()["config"]["original"]
+    # The server has put in its environment where the file asked for that; ours means nothing to it.
+    return load_text(text, file="<configuration of the server>", mode=session.mode, environ=None)
 
 
 @dataclass(frozen=True, slots=True)

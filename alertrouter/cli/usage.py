@@ -127,7 +127,7 @@ def _table(rows: Sequence[tuple[str, str]], indent: str = "  ") -> str:
     width = min(max((len(left) for left, _ in rows), default=0), _WIDEST_NAME)
     lines: list[str] = []
     for left, right in rows:
-        about = textwrap.wrap(right, _WIDTH - len(indent) - width - 2) or [""]
+        about = textwrap.wrap(right, _WIDTH - len(indent) - width - 2, break_on_hyphens=False) or [""]
         if len(left) > width:
             lines.append(indent + left)
         else:
@@ -142,6 +142,8 @@ def _wrapped(text: str, indent: str) -> str:
         # What is indented is an example: it stays as it is.
         textwrap.indent(each, indent)
         if each.startswith(" ")
-        else textwrap.fill(each, _WIDTH, initial_indent=indent, subsequent_indent=indent)
+        else textwrap.fill(
+            each, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
         for each in paragraphs
     )
