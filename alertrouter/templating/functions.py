@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 ENVIRONMENT: Final = "message"
 
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})(.{0,2})", re.DOTALL)
-_LONGEST_TEXT: Final = 4 * 1024 * 1024
+_BASE64: Final = re.compile(rb"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2}==|[A-Za-z0-9_-]{3}=)?")
+_BASE64_ALPHABET: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,29 +78,44 @@ def base64_encode(text: str) -> str:
 
 def base64_decode(text: str) -> str:
     """The reverse; ValueError with Go's message and the place of the first fault."""
-    compact = text.replace("\r", "").replace("\n", "")
-    try:
-        return base64.b64decode(compact.encode(), altchars=b"-_", validate=True).decode("utf-8", "replace")
-    except (binascii.Error, ValueError):
-        raise ValueError(f"illegal base64 data at input byte {_base64_fault(text)}") from None
+    encoded = text.encode("utf-8", "replace")
+    compact = encoded.translate(None, b"\r\n")
+    if len(compact) % 4 or _BASE64.fullmatch(compact) is None:
+        raise ValueError(f"illegal base64 data at input byte {_base64_fault(encoded)}")
+    return base64.urlsafe_b64decode(compact).decode("utf-8", "replace")
 
 
-def _base64_fault(text: str) -> int:
-    """Where Go's decoder stops: at the first bad byte, or where the quantum that is cut short begins."""
-    begin, count, padding = 0, 0, False
-    for at, byte in enumerate(text.encode("utf-8", "replace")):
+def _base64_fault(encoded: bytes) -> int:
+    """Where Go's decoder stops: at the first byte out of place, or where the last four begin if they are no four."""
+    begin = count = 0
+    for at, byte in enumerate(encoded):
         if byte in b"\r\n":
             continue
-        if padding or (byte == ord("=") and count < 2):
-            return at
-        if byte == ord("="):
-            return at if count == 3 and text[at + 1 :].strip("\r\n") else len(text)
-        if not (chr(byte).isalnum() or byte in b"-_"):
+        if byte == ord("=") and count >= 2:
+            return _padding_fault(encoded, at, count)
+        if byte not in _BASE64_ALPHABET:
             return at
         if count == 0:
             begin = at
         count = (count + 1) % 4
     return begin
+
+
+def _padding_fault(encoded: bytes, at: int, count: int) -> int:
+    after = _after_line_ends(encoded, at + 1)
+    if count == 2:
+        if after == len(encoded):
+            return after
+        if encoded[after] != ord("="):
+            return after - 1
+        after = _after_line_ends(encoded, after + 1)
+    return after
+
+
+def _after_line_ends(encoded: bytes, at: int) -> int:
+    while at < len(encoded) and encoded[at] in b"\r\n":
+        at += 1
+    return at
 
 
 def to_date(layout: str, text: str) -> Time:

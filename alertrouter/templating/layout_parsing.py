@@ -39,6 +39,8 @@ class _OutOfRangeError(Exception):
 
 
 _DIGITS_1_2: Final = re.compile(r"[0-9]{1,2}")
+_DIGITS_1_3: Final = re.compile(r"[0-9]{1,3}")
+_DIGITS_3: Final = re.compile(r"[0-9]{3}")
 _DIGITS_2: Final = re.compile(r"[0-9]{2}")
 _FRACTION: Final = re.compile(r"[.,][0-9]+")
 _OFFSETS: Final = {
@@ -198,16 +200,16 @@ def _name(
 
 def _year_day(said: Reading, rest: str, piece: Piece) -> str | None:
     if piece.part is Part.YEAR_DAY_SPACE:
-        blank = len(rest[:2]) - len(rest[:2].lstrip(" "))
-        found = re.match(rf"[0-9]{{{3 - blank}}}", rest[blank:])
+        rest = rest.removeprefix(" ").removeprefix(" ")
+        found = _DIGITS_1_3.match(rest)
     else:
-        blank, found = 0, re.match(r"[0-9]{3}", rest)
+        found = _DIGITS_3.match(rest)
     if found is None:
         return None
     said.year_day = int(found.group())
     if not said.year_day:
         raise _OutOfRangeError("day-of-year")
-    return rest[blank + found.end() :]
+    return rest[found.end() :]
 
 
 def _afternoon(said: Reading, rest: str, piece: Piece) -> str | None:

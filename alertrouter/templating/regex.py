@@ -37,7 +37,7 @@ class RegexError(ValueError):
 
 def search(pattern: str, text: str) -> bool:
     """Whether the pattern matches anywhere in the text. RegexError for a bad pattern."""
-    return _compiled(pattern).search(text) is not None
+    return _compiled(pattern).search(_whole(text)) is not None
 
 
 def replace_all(pattern: str, replacement: str, text: str) -> str:
@@ -47,6 +47,7 @@ def replace_all(pattern: str, replacement: str, text: str) -> str:
     except RegexError as error:
         raise RegexError(f"regexp: Compile({_backquoted(pattern)}): {error}") from None
     expand = _expansion(replacement)
+    text = _whole(text)
     written = []
     at = copied = 0
     while at <= len(text):
@@ -64,6 +65,11 @@ def replace_all(pattern: str, replacement: str, text: str) -> str:
     return "".join(written)
 
 
+def _whole(text: str) -> str:
+    """The text without halves of surrogate pairs, which UTF-8 cannot say."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> Any:
     if len(pattern) > _LONGEST_PATTERN:
@@ -71,7 +77,7 @@ def _compiled(pattern: str) -> Any:
     if re.search(r"(?<!\\)(?:\\\\)*\\C", pattern):
         raise RegexError("error parsing regexp: invalid escape sequence: `\\C`")
     try:
-        compiled = re2.compile(pattern, _OPTIONS)
+        compiled = re2.compile(_whole(pattern), _OPTIONS)
     except re2.error as error:
         raise RegexError(f"error parsing regexp: {_in_go_words(error)}") from None
     for name in compiled.groupindex:

@@ -95,6 +95,8 @@ def _mapping(events: Iterator[yaml.Event], depth: int) -> dict[str, Any]:
                 if not isinstance(more, dict):
                     raise _NotAValueError
                 merged |= more
+        elif isinstance(key, (dict, list)):
+            raise _NotAValueError
         elif isinstance(key, str):
             values[key] = value
     return merged | values

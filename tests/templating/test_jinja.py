@@ -1,0 +1,153 @@
+"""Jinja2 templates: the same data and functions, in a sandbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertrouter.core.time import SECOND
+from alertrouter.templating.errors import TemplateError
+from alertrouter.templating.jinja import MARKER, snake_case
+from alertrouter.templating.rule_templates import RuleData
+from tests.templating.wording import NOW, alert, loaded, message
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALERTS = (
+    alert(
+        {"alertname": "Disk", "instance": "a:9100", "items": "label", "job": "node"},
+        {"summary": "it is <full>"},
+    ),
+    alert({"alertname": "Disk", "instance": "b:9100", "job": "node"}, ends_at=NOW + 90 * SECOND),
+)
+
+
+def text(template: str) -> str:
+    return message(*ALERTS).text(MARKER + template)
+
+
+@pytest.mark.parametrize(
+    ("template", "wanted"),
+    [
+        ("{{ status }} {{ receiver }} {{ external_url }}", "firing team\\.x http://am.example.org:9093"),
+        ("{{ alerts | length }} {{ alerts.firing | length }} {{ alerts.Resolved | length }}", "2 1 1"),
+        ("{% for a in alerts %}{{ a.labels.instance }}={{ a.status }};{% endfor %}", "a:9100=firing;b:9100=resolved;"),
+        ("{{ alerts[0].Labels.instance }} {{ alerts[0].labels['instance'] }}", "a:9100 a:9100"),
+        ("[{{ alerts[0].labels.nope }}{{ alerts[0].labels['foo-bar'] }}]", "[]"),
+        ("{{ alerts[0].labels.items }}|{{ alerts[1].labels.items }}", "label|"),
+        ("{{ common_labels }} {{ group_labels.alertname }}", "alertname=Disk, job=node Disk"),
+        ("{{ common_labels.sorted_pairs[0].name }} {{ common_labels.Names }}", "alertname ['alertname', 'job']"),
+        ("{{ common_labels.remove(group_labels.names) }}", "job=node"),
+        ("{{ data.status | toUpper }} {{ status | to_upper }} {{ toUpper(status) }}", "FIRING FIRING FIRING"),
+        ("{{ alerts[0].labels.instance | reReplaceAll(':.*', '') }}", "a"),
+        ("{{ re_replace_all(':.*', '', alerts[0].labels.instance) }}", "a"),
+        ("{{ alerts[0].starts_at | date('2006-01-02') }} {{ alerts[0].starts_at | strftime('%d.%m.%Y') }}", "2024-05-06 06.05.2024"),
+        ("{{ alerts[0].starts_at.format('15:04') }} {{ alerts[0].starts_at.year }}", "07:08 2024"),
+        ("{{ (alerts[1].ends_at.sub(alerts[1].starts_at)) | humanizeDuration }}", "1m 30s"),
+        ("{{ alerts[0].starts_at }} {{ alerts[1].ends_at.sub(alerts[1].starts_at) }}", "2024-05-06 07:08:09 +0000 UTC 1m30s"),
+        ("{{ 'dISK fULL' | title }} {{ 1234567.891 | go }} {{ '%05d' | printf(3) if false else printf('%05d', 3) }}", "Disk Full 1.234567891e+06 00003"),
+        ("{{ {'b': 1.0, 'a': [1, none]} | toJson }}", '{"a":[1,null],"b":1}'),
+        ("{{ ['a', 'b'] | join(', ') }} {{ 'a b' | urlquery }} {{ now().year }}", "a, b a+b 2024"),
+        ("{{ routeLabels('x') }}{{ 'x' | route_labels }}", ""),
+        ("{{ alerts[0].labels.instance.split(':')[0] }} {{ 'a,b'.replace(',', ';') }}", "a a;b"),
+        ("{{ go_template('slack.default.title', data) }}", "[FIRING:1] Disk (node)"),
+        ("{{ alerts[0].annotations.summary }}\n", "it is <full>\n"),
+    ],
+)  # fmt: skip
+def test_data_and_functions_read_as_in_jinja(template: str, wanted: str) -> None:
+    assert text(template) == wanted
+
+
+def test_html_mode_escapes() -> None:
+    told = message(*ALERTS)
+    html = told.html(
+        MARKER
+        + "{{ alerts[0].annotations.summary }} {{ '<b>' | safeHtml }} "
+        + "{{ 'javascript:x' | safe_url }} {{ 'expression(1)' | css_value }}"
+    )
+    assert html == "it is &lt;full&gt; <b> #ZgotmplZ ZgotmplZ"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ alert.__class__ }}",
+        "{{ alerts[0].__class__ }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ '{0.__class__}'.format(data) }}",
+        "{{ data._notification }}",
+        "{{ data.alerts.append(1) }}",
+        "{{ alerts[0]._labels }}",
+        "{{ nope }}",
+        "{{ data.nope }}",
+        "{{ toUpper.call }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ go_template('nope', data) }}",
+        "{{ 1 / 0 }}",
+        "{{ 'x' | match('(') }}",
+        "{% include 'nope.j2' %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{% for i in range(10000000) %}x{% endfor %}",
+        "{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}",
+        "{{ 'x'.ljust(10) }}",
+        "{{ if }}",
+    ],
+)
+def test_what_is_closed_or_wrong_is_a_template_error(template: str) -> None:
+    with pytest.raises(TemplateError, match=r"^jinja2: "):
+        text(template)
+
+
+def test_files_are_templates_for_both_languages(tmp_path: Path) -> None:
+    templates = loaded(
+        tmp_path,
+        {
+            "card.j2": "{% for a in alerts %}<{{ a.labels.instance }}>{% endfor %}",
+            "marked.tmpl": MARKER + "{{ status | upper }}",
+            "own.tmpl": '{{ define "own" }}{{ template "card.j2" . }} {{ template "marked.tmpl" . }}{{ end }}',
+        },
+    )
+    told = message(*ALERTS, templates=templates)
+    assert told.text('{{ template "own" . }}') == "<a:9100><b:9100> FIRING"
+    assert told.text(MARKER + "{% include 'card.j2' %} {{ go_template('own', data) }}") == (
+        "<a:9100><b:9100> <a:9100><b:9100> FIRING"
+    )
+
+
+def test_files_are_escaped_in_html_mode_once(tmp_path: Path) -> None:
+    templates = loaded(tmp_path, {"card.j2": "<p>{{ alerts[0].annotations.summary }}</p>"})
+    told = message(*ALERTS, templates=templates)
+    assert told.html('{{ template "card.j2" . }}') == "<p>it is &lt;full&gt;</p>"
+    assert told.html(MARKER + "{% include 'card.j2' %}") == "<p>it is &lt;full&gt;</p>"
+
+
+def test_a_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError) as caught:
+        loaded(tmp_path, {"a/bad.j2": "one\n{% if %}"})
+    assert (caught.value.file, caught.value.line) == (str(tmp_path / "a" / "bad.j2"), 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "snake"),
+    [
+        ("GeneratorURL", "generator_url"),
+        ("StartsAt", "starts_at"),
+        ("UTC", "utc"),
+        ("IsDST", "is_dst"),
+        ("UnixMilli", "unix_milli"),
+        ("toJson", "to_json"),
+        ("MarshalJSON", "marshal_json"),
+        ("base64encode", "base64encode"),
+    ],
+)
+def test_names_in_snake_case(name: str, snake: str) -> None:
+    assert snake_case(name) == snake
+
+
+def test_any_data_with_open_fields_can_be_shown() -> None:
+    data = RuleData({"job": "node"}, 5.0, external_labels={}, external_url="http://x")
+    templates = message()._templates
+    assert templates.render_text(MARKER + "{{ labels.job }} {{ value }}", data, now=NOW) == "node 5.0"
