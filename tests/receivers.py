@@ -80,7 +80,7 @@ class HttpReceiver:
         self.port: int = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
@@ -177,7 +177,7 @@ class ReceivedMail:
 
 
 class SmtpReceiver:
-    """An SMTP server on a free port of 127.0.0.1.
+    """An SMTP server on a free port of a loopback address.
 
     ``mechanisms`` are offered in this order; ``password`` is what PLAIN and LOGIN take from ``user``, and the
     secret of CRAM-MD5. ``refusals`` maps a command (MAIL, RCPT, DATA, AUTH, EHLO) to the line it is answered with.
@@ -192,7 +192,9 @@ class SmtpReceiver:
         password: str = "",
         login_prompts: tuple[bytes, bytes] = (b"Username:", b"Password:"),
         refusals: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
+        self.host = host
         self.mails: list[ReceivedMail] = []
         self.attempted: list[str] = []
         self.refusals = dict(refusals or {})
@@ -204,12 +206,12 @@ class SmtpReceiver:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            self._new_session, "127.0.0.1", 0, ssl=self._tls if self._implicit_tls else None
+            self._new_session, self.host, 0, ssl=self._tls if self._implicit_tls else None
         )
         self.port = int(self._server.sockets[0].getsockname()[1])
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         self._server.close()
         await self._server.wait_closed()
         # Sessions end when their client hangs up; let them.
@@ -218,7 +220,7 @@ class SmtpReceiver:
 
     @property
     def smarthost(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     async def wait_for(self, count: int) -> None:
         """Return when so many mails have come."""
@@ -290,7 +292,7 @@ class _Handler:
                 recipients=[str(address) for address in envelope.rcpt_tos],
                 content=envelope.original_content or b"",
                 hello=session.host_name or "",
-                login=str(session.auth_data or ""),
+                login=_login_of(session),
                 encrypted=_is_encrypted(server),
             )
         )
@@ -334,3 +336,8 @@ async def _ask(server: SMTP, question: bytes) -> bytes:
 def _is_encrypted(server: SMTP) -> bool:
     transport = server.transport
     return transport is not None and transport.get_extra_info("sslcontext") is not None
+
+
+def _login_of(session: Session) -> str:
+    login: object = session.auth_data
+    return login if isinstance(login, str) else ""

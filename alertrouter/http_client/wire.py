@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import ssl
 from typing import TYPE_CHECKING, Protocol
 
 import aiohttp
@@ -13,9 +10,11 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from alertrouter.delivery.errors import RejectedError, TemporaryError
+from alertrouter.http_client.reasons import network_reason
 from alertrouter.http_client.response import Response
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
 
 #: Of an answer no more than this is read; what integrations look at is far shorter.
@@ -180,33 +179,13 @@ def _reason(error: Exception) -> str:  # noqa: PLR0911 -- a table
             return words
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return f"TLS: {_tls_reason(error.certificate_error)}"
+            return network_reason(error.certificate_error)
         case aiohttp.ClientProxyConnectionError():
-            return f"the proxy cannot be reached: {_os_reason(error.os_error)}"
+            return f"the proxy cannot be reached: {network_reason(error.os_error)}"
         case aiohttp.ClientHttpProxyError():
             return f"the proxy answered {error.status}"
         case aiohttp.ClientResponseError():
             return "the answer is not HTTP"
         case aiohttp.ClientConnectorError():
-            return _os_reason(error.os_error)
-        case OSError():
-            return _os_reason(error)
-    return type(error).__name__
-
-
-def _tls_reason(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not accepted: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "handshake failed").replace("_", " ").lower()
-    return "handshake failed"
-
-
-def _os_reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {_tls_reason(error)}"
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if error.errno is not None and error.errno in errno.errorcode:
-        return os.strerror(error.errno).lower()
-    return "cannot connect"
+            return network_reason(error.os_error)
+    return network_reason(error) if isinstance(error, OSError) else type(error).__name__

@@ -20,12 +20,23 @@ def json_body(members: Any) -> bytes:
 
 def sorted_json_body(structure: Any) -> bytes:
     """Encode a free structure: the keys of every map in order."""
-    return _escaped(_sorting_encoder.encode(structure)) + b"\n"
+    return _escaped(_sorting_encoder.encode(_go_numbers(structure))) + b"\n"
 
 
 def sorted_json(structure: Any) -> msgspec.Raw:
     """A free structure as one member of a larger body."""
-    return msgspec.Raw(_sorting_encoder.encode(structure))
+    return msgspec.Raw(_sorting_encoder.encode(_go_numbers(structure)))
+
+
+def _go_numbers(value: Any) -> Any:
+    """The same structure with whole floats as integers: Go writes 1.0 as 1."""
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 1e21 else value
+    if isinstance(value, dict):
+        return {name: _go_numbers(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_go_numbers(element) for element in value]
+    return value
 
 
 def _escaped(encoded: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from email.errors import MessageError
+from email.errors import MessageError, NonASCIILocalPartDefect, ObsoleteHeaderDefect
 from email.policy import default as policy
 from email.utils import quote
 from typing import TYPE_CHECKING
@@ -23,6 +23,8 @@ _AS_IT_IS = frozenset(
 _IN_A_PHRASE = _AS_IT_IS - frozenset(b"\"#$%&'(),.:;<>@[\\]^`{|}~")
 _LONGEST_WORD = 75  # RFC 2047 2
 _LONGEST_LINE = 900  # RFC 5322 2.1.1 forbids more than 998
+# International addresses, and commas with nothing between them.
+_HARMLESS = (NonASCIILocalPartDefect, ObsoleteHeaderDefect)
 _ADDRESSES = {"From", "To", "Cc", "Bcc", "Reply-To", "Sender"}
 
 
@@ -50,7 +52,8 @@ def _address_pairs(text: str, what: str) -> list[tuple[str, str]]:
     except (MessageError, ValueError, IndexError, AttributeError):
         raise RejectedError(f"{problem}mail: not a list of addresses") from None
     pairs = [(each.display_name, each.addr_spec) for each in header.addresses]
-    if not pairs or header.defects or any("@" not in address for _, address in pairs):
+    wrong = [each for each in header.defects if not isinstance(each, _HARMLESS)]
+    if not pairs or wrong or any("@" not in address for _, address in pairs):
         raise RejectedError(f"{problem}mail: not a list of addresses")
     return pairs
 

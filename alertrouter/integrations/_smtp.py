@@ -7,7 +7,6 @@ import base64
 import contextlib
 import hmac
 import socket
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,11 @@ import aiosmtplib
 
 from alertrouter.core.reason import FailureReason
 from alertrouter.delivery.errors import TemporaryError
+from alertrouter.http_client.reasons import network_reason
 from alertrouter.integrations._text import shorten
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
@@ -245,19 +246,12 @@ async def _take_leave(smtp: aiosmtplib.SMTP) -> None:
             await smtp.quit()
 
 
-def _reason(error: BaseException) -> str:  # noqa: PLR0911 -- a table
-    match error:
-        case aiosmtplib.SMTPResponseException():
-            said = shorten(" ".join(error.message.split()), _LONGEST_ANSWER_SHOWN)
-            return f"{error.code} {said}"
-        case ssl.SSLCertVerificationError():
-            return f"TLS: the certificate is not accepted: {error.verify_message}"
-        case ssl.SSLError():
-            return f"TLS: {(error.reason or 'handshake failed').replace('_', ' ').lower()}"
-        case socket.gaierror():
-            return "the host name cannot be resolved"
-        case _ if isinstance(error.__cause__, OSError):
-            return _reason(error.__cause__)
-        case OSError(strerror=str(words)):
-            return words.lower()
+def _reason(error: BaseException) -> str:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        said = shorten(" ".join(error.message.split()), _LONGEST_ANSWER_SHOWN)
+        return f"{error.code} {said}"
+    if isinstance(error.__cause__, OSError):
+        return network_reason(error.__cause__)
+    if isinstance(error, OSError) and not isinstance(error, aiosmtplib.SMTPException):
+        return network_reason(error)
     return str(error) or type(error).__name__

@@ -7,7 +7,7 @@ import secrets
 import socket
 from dataclasses import dataclass
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -51,6 +51,8 @@ class EmailGlobals(ConfigModel):
     smtp_require_tls: Bool = True
     smtp_tls_config: TlsConfig = TlsConfig()
     smtp_force_implicit_tls: Bool | None = None
+
+    always_printed: ClassVar[frozenset[str]] = frozenset({"smtp_require_tls", "smtp_tls_config"})
 
     @model_validator(mode="after")
     def _check_smtp(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 from pydantic import Field, model_validator
@@ -86,6 +86,9 @@ class PagerdutyConfig(HttpIntegrationConfig):
     component: TemplateText = ""
     group: TemplateText = ""
     timeout: GoDuration = 0
+
+    type_name: ClassVar[str] = "pagerduty.plain"
+    always_printed: ClassVar[frozenset[str]] = frozenset({"timeout"})
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 from pydantic import model_validator
@@ -158,6 +158,10 @@ class SlackConfig(HttpIntegrationConfig):
     actions: ListOf[SlackAction] = ()
     update_message: Bool = False
     timeout: GoDuration = 0
+
+    always_printed: ClassVar[frozenset[str]] = frozenset(
+        {"short_fields", "link_names", "timeout", "update_message"}
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from pydantic import model_validator
 
@@ -34,6 +34,9 @@ class WebhookConfig(HttpIntegrationConfig):
     max_alerts: Unsigned = 0
     timeout: GoDuration = 0
     payload: AnyStructure = None
+
+    type_name: ClassVar[str] = "webhook.plain"
+    always_printed: ClassVar[frozenset[str]] = frozenset({"url_file", "max_alerts", "timeout"})
 
     @model_validator(mode="after")
     def _check(self) -> Self:
