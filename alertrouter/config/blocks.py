@@ -70,6 +70,7 @@ class Blocks:
     """Everything a file says. ``route`` is None only while the problems of a file without one are gathered."""
 
     global_config: CoreGlobals
+    global_node: Node | None
     options: Options
     route: RouteBlock | None
     inhibit_rules: Sequence[InhibitRuleConfig] = ()

@@ -122,7 +122,7 @@ def _warn_of_short_repeats(root: RouteBlock, reader: Reader) -> None:
 def _check_integrations(blocks: Blocks, reader: Reader) -> None:
     used = {route.config.receiver for route in blocks.route.walk()} if blocks.route else set()
     if used:
-        _check_files(blocks.global_config, None, ("global",), reader)
+        _check_files(blocks.global_config, blocks.global_node, ("global",), reader)
     for receiver in blocks.receivers:
         _check_integration_names(receiver, reader)
         # Compat: what no route can reach is never made, so its files need not be there.

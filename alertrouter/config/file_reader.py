@@ -59,6 +59,7 @@ class FileReader:
         self._read_globals(top.globals)
         return Blocks(
             global_config=self._global_config,
+            global_node=top.globals,
             route=self._read_root(top.route, root),
             inhibit_rules=[
                 self._read_element(InhibitRuleConfig, node, ("inhibit_rules", place))

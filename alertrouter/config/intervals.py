@@ -132,5 +132,7 @@ class NamedIntervalConfig(ConfigModel):
     name: Text = ""
     time_intervals: ListOf[TimeSpecConfig] = ()
 
+    always_printed: ClassVar[frozenset[str]] = frozenset({"name", "time_intervals"})
+
     def compiled(self) -> TimeInterval:
         return TimeInterval(name=self.name, specs=tuple([spec.compiled() for spec in self.time_intervals]))

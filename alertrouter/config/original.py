@@ -189,8 +189,10 @@ def _events(value: object, *, in_flow: bool) -> Iterator[yaml.Event]:
             yield _scalar(value)
 
 
-# What YAML 1.1 would read as a number in base 60.
-_SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+# What other readers of YAML would take for a number in base 60, or for a date.
+_NOT_TEXT_ELSEWHERE = re.compile(
+    r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?"
+)
 
 
 def _scalar(value: object) -> yaml.ScalarEvent:
@@ -206,7 +208,7 @@ def _scalar(value: object) -> yaml.ScalarEvent:
             text = value
             if "\n" in text:
                 style = "|"
-            elif resolve(text)[0] is not Kind.TEXT or _SEXAGESIMAL.fullmatch(text):
+            elif resolve(text)[0] is not Kind.TEXT or _NOT_TEXT_ELSEWHERE.fullmatch(text):
                 style = '"'
         case _:
             text = str(value)
