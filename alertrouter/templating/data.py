@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from alertrouter.core import alert as core
-    from alertrouter.core.labels import Labels
     from alertrouter.core.notification import Notification
 
 _NO_END: Final = Time(ZERO_MOMENT)
@@ -88,11 +87,9 @@ class KV(dict[str, str]):
 
     def sorted_names(self) -> list[str]:
         """The names in order, `alertname` before all others."""
-        names = sorted(self)
         if "alertname" in self:
-            names.remove("alertname")
-            names.insert(0, "alertname")
-        return names
+            return ["alertname", *sorted([name for name in self if name != "alertname"])]
+        return sorted(self)
 
     def sorted_pairs(self) -> Pairs:
         """The pairs by name, `alertname` before all others."""
@@ -118,13 +115,16 @@ class KV(dict[str, str]):
 
 
 class Alert:
-    """One alert of a message; the end of a firing one is the zero time."""
+    """One alert of a message; the end of a firing one is the zero time.
+
+    Of a group of a thousand most templates show a few: all but the status is made when it is first asked for.
+    """
 
     __slots__ = (
-        "_fingerprint",
-        "_labels",
+        "_alert",
         "annotations",
         "ends_at",
+        "fingerprint",
         "generator_url",
         "labels",
         "starts_at",
@@ -147,23 +147,14 @@ class Alert:
     starts_at: Time
     ends_at: Time
     generator_url: str
+    fingerprint: str
 
     @classmethod
     def of(cls, alert: core.Alert) -> Alert:
         """The alert of a notification, where an end is known only of resolved ones."""
         shown = cls()
-        shown._labels = alert.labels
-        shown._fingerprint = None
-        shown.labels = KV(alert.labels)
-        shown.annotations = KV(alert.annotations)
-        shown.starts_at = Time.posted(alert.starts_at, alert.starts_offset)
-        if alert.ends_at is None:
-            shown.status = "firing"
-            shown.ends_at = _NO_END
-        else:
-            shown.status = "resolved"
-            shown.ends_at = Time.posted(alert.ends_at, alert.ends_offset)
-        shown.generator_url = alert.generator_url
+        shown._alert = alert
+        shown.status = "firing" if alert.ends_at is None else "resolved"
         return shown
 
     @classmethod
@@ -176,19 +167,30 @@ class Alert:
         shown.starts_at = _time_from_json(members.get("startsAt"))
         shown.ends_at = _time_from_json(members.get("endsAt"))
         shown.generator_url = members.get("generatorURL") or ""
-        shown._labels = None
-        shown._fingerprint = members.get("fingerprint") or ""
+        shown.fingerprint = members.get("fingerprint") or ""
         return shown
 
-    _labels: Labels | None
-    _fingerprint: str | None
+    _alert: core.Alert
 
-    @property
-    def fingerprint(self) -> str:
-        """16 hexadecimal digits."""
-        if self._labels is not None:
-            return self._labels.fingerprint_text
-        return self._fingerprint or ""
+    def __getattr__(self, name: str) -> Any:
+        # Python asks here for a slot that is empty yet.
+        if name not in _MAKERS:
+            raise AttributeError(name)
+        value = _MAKERS[name](self._alert)
+        setattr(self, name, value)
+        return value
+
+
+_MAKERS: Final[dict[str, Callable[[Any], object]]] = {
+    "labels": lambda alert: KV(alert.labels),
+    "annotations": lambda alert: KV(alert.annotations),
+    "starts_at": lambda alert: Time.posted(alert.starts_at, alert.starts_offset),
+    "ends_at": lambda alert: (
+        _NO_END if alert.ends_at is None else Time.posted(alert.ends_at, alert.ends_offset)
+    ),
+    "generator_url": lambda alert: alert.generator_url,
+    "fingerprint": lambda alert: alert.labels.fingerprint_text,
+}
 
 
 def _time_from_json(text: str | None) -> Time:

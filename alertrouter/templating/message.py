@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alertrouter.core.alert import Alert
     from alertrouter.core.notification import Notification
     from alertrouter.core.time import Moment
+    from alertrouter.templating.functions import Environment
     from alertrouter.templating.templates import Templates
 
 _SUBJECT: Final = '{{ template "__subject" . }}'
@@ -51,6 +52,7 @@ class Message:
         self._templates = templates
         self._now = now
         self._fallbacks = fallbacks
+        self._environments: dict[Mode, Environment] = {}
 
     @property
     def receiver(self) -> str:
@@ -180,12 +182,18 @@ class Message:
             return f"{self._default(_SUBJECT, self._text)} {self.note}"
 
     def _text(self, templates: Templates, template: str) -> str:
-        return templates.render(template, self.data, now=self._now, route_label=self._route_label)
+        return self._rendered(templates, template, Mode.TEXT)
 
     def _html(self, templates: Templates, template: str) -> str:
-        return templates.render(
-            template, self.data, now=self._now, route_label=self._route_label, mode=Mode.HTML
-        )
+        return self._rendered(templates, template, Mode.HTML)
+
+    def _rendered(self, templates: Templates, template: str, mode: Mode) -> str:
+        if templates is not self._templates:
+            environment = templates.environment(self._now, self._route_label, mode)
+            return templates.render_in(environment, template, self.data)
+        if mode not in self._environments:
+            self._environments[mode] = templates.environment(self._now, self._route_label, mode)
+        return templates.render_in(self._environments[mode], template, self.data)
 
     def _default(self, template: str, render: Callable[[Templates, str], str]) -> str:
         try:

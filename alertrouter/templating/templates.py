@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.gotemplate import Template
 
-_MOST_COMPILED: Final = 4096
 _LARGEST_FILE: Final = 1024 * 1024
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -35,10 +34,7 @@ def _ignore(error: TemplateError, where: str) -> None:
 
 
 class Templates:
-    """The templates of one configuration; immutable, and shared by all its messages.
-
-    Inline texts are compiled when first rendered, and kept.
-    """
+    """The templates of one configuration; immutable, and shared by all its messages."""
 
     def __init__(
         self,
@@ -55,7 +51,6 @@ class Templates:
             for name, _ in jinja_files
         ]
         self._set = TemplateSet.build([*go_files, *bridges], functions=(*FUNCTIONS, _JINJA))
-        self._compiled: dict[tuple[Mode, str], Template] = {}
 
     @classmethod
     def load(
@@ -128,19 +123,26 @@ class Templates:
         mode: Mode = Mode.TEXT,
     ) -> str:
         """An inline text on any data; ``route_label`` is what `routeLabels` answers. Raises TemplateError."""
+        return self.render_in(self.environment(now, route_label, mode), text, data)
+
+    def environment(self, now: Moment, route_label: Callable[[str], str], mode: Mode) -> Environment:
+        """What the functions of several renders may share."""
+
+        def jinja(name: str, data: object) -> str:
+            return self._jinja.render_file(name, data, {ENVIRONMENT: environment}, mode)
+
+        environment = Environment(now=now, route_label=route_label, jinja=jinja, mode=mode)
+        return environment
+
+    def render_in(self, environment: Environment, text: str, data: object) -> str:
+        """An inline text on any data, in an environment of these templates. Raises TemplateError."""
         if not text:
             return ""
-        environment = Environment(
-            now=now,
-            route_label=route_label,
-            jinja=lambda name, dot: self._jinja.render_file(name, dot, variables, mode),
-            mode=mode,
-        )
         variables = {ENVIRONMENT: environment}
         if text.startswith(MARKER):
-            return self._jinja.render(text, data, variables, mode)
+            return self._jinja.render(text, data, variables, environment.mode)
         try:
-            return self._template(mode, text).render(data, variables)
+            return self._template(environment.mode, text).render(data, variables)
         except GoTemplateError as error:
             raise _explained(error, text) from error
 
@@ -169,13 +171,8 @@ class Templates:
         self._failed(error, where)
 
     def _template(self, mode: Mode, text: str) -> Template:
-        template = self._compiled.get((mode, text))
-        if template is None:
-            if len(self._compiled) >= _MOST_COMPILED:
-                self._compiled.clear()
-            template = self._set.text(text) if mode is Mode.TEXT else self._set.html(text)
-            self._compiled[mode, text] = template
-        return template
+        # The set keeps what it compiled.
+        return self._set.text(text) if mode is Mode.TEXT else self._set.html(text)
 
     def _go_template(self, mode: Mode, name: str, data: object, variables: Mapping[str, Any]) -> str:
         return self._template(mode, f"{{{{ template {quote(name)} . }}}}").render(data, variables)
