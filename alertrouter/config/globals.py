@@ -8,18 +8,15 @@ from typing import ClassVar, Self
 from pydantic import create_model, model_validator
 
 from alertrouter.config.fields import (
-    Bool,
     ConfigModel,
     FilePath,
-    HostPort,
     PrometheusDuration,
     Secret,
     SecretUrl,
-    TemplateText,
     Text,
     Url,
 )
-from alertrouter.config.http import HttpConfig, TlsConfig, exclusive
+from alertrouter.config.http import HttpConfig, exclusive
 from alertrouter.core.time import MINUTE
 
 
@@ -47,23 +44,6 @@ class CoreGlobals(ConfigModel):
 
 # Keys of integrations that have no module yet: they are read and checked, so that a file which only
 # mentions them stays valid. A module that comes with its own declaration replaces the one here.
-
-
-class _EmailGlobals(ConfigModel):
-    smtp_from: TemplateText = ""
-    smtp_hello: Text = "localhost"
-    smtp_smarthost: HostPort = HostPort()
-    smtp_auth_username: Text = ""
-    smtp_auth_password: Secret = Secret()
-    smtp_auth_password_file: FilePath = ""
-    smtp_auth_secret: Secret = Secret()
-    smtp_auth_secret_file: FilePath = ""
-    smtp_auth_identity: Text = ""
-    smtp_require_tls: Bool = True
-    smtp_tls_config: TlsConfig = TlsConfig()
-    smtp_force_implicit_tls: Bool | None = None
-
-    always_printed: ClassVar[frozenset[str]] = frozenset({"smtp_require_tls", "smtp_tls_config"})
 
 
 class _JiraGlobals(ConfigModel):
@@ -113,7 +93,6 @@ class _MattermostGlobals(ConfigModel):
 
 
 _WITHOUT_MODULE: dict[str, type[ConfigModel]] = {
-    "email": _EmailGlobals,
     "jira": _JiraGlobals,
     "mattermost": _MattermostGlobals,
     "opsgenie": _OpsgenieGlobals,
