@@ -6,7 +6,7 @@ from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 from alertrouter.config.compile import DEFAULT_GROUP_INTERVAL, DEFAULT_REPEAT_INTERVAL
-from alertrouter.config.fields import ReadableFile
+from alertrouter.config.fields import ReadableFile, marks_of
 from alertrouter.config.model import ConfigModel
 from alertrouter.config.problem import did_you_mean
 
@@ -163,14 +163,20 @@ def _references(block: ConfigModel, path: Path) -> Iterator[tuple[Path, str, str
     """The files and secret references a block names: where, under which key, which, and whether a file."""
     for key, field in type(block).model_fields.items():
         value = getattr(block, key)
+        here = (*path, key)
         if isinstance(value, ConfigModel):
-            yield from _references(value, (*path, key))
-        elif not value:
-            continue
-        elif any(isinstance(each, ReadableFile) for each in field.metadata):
-            yield (*path, key), key, value, True
-        elif key.endswith("_ref"):
-            yield (*path, key), key, value, False
+            yield from _references(value, here)
+        elif isinstance(value, dict):
+            for name, below in value.items():
+                if isinstance(below, ConfigModel):
+                    yield from _references(below, (*here, name))
+        elif value and any(isinstance(mark, ReadableFile) for mark in marks_of(field)):
+            if isinstance(value, str):
+                yield here, key, value, True
+            else:
+                yield from [((*here, place), key, file, True) for place, file in enumerate(value)]
+        elif value and key.endswith("_ref"):
+            yield here, key, value, False
 
 
 def _unreadable(path: str) -> str:

@@ -9,21 +9,30 @@ leaving the key out; it gives the zero value of the type where leaving it out gi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import GetCoreSchemaHandler, PlainValidator, ValidationInfo
 from pydantic_core import core_schema
 
-from alertrouter.config.environment import expand
 from alertrouter.config.merge import as_map
 from alertrouter.config.model import ConfigModel, Decoding, complain_to
-from alertrouter.config.node import Kind, Mapping, Scalar, Sequence, describe
+from alertrouter.config.node import Kind, Mapping, Scalar, Sequence
 from alertrouter.config.problem import ConfigProblem
 from alertrouter.config.url import SECRET, check_proxy_url, check_secret_url, check_url
+from alertrouter.config.values import (
+    HostPort,
+    Secret,
+    SecretTemplateText,
+    SecretUrl,
+    cannot,
+    text_of,
+)
 from alertrouter.core.duration import format_duration, format_go_duration, parse_duration, parse_go_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from pydantic.fields import FieldInfo
 
 __all__ = [
     "SECRET",
@@ -52,6 +61,7 @@ __all__ = [
     "Url",
     "check_secret_url",
     "check_url",
+    "text_of",
 ]
 
 T = TypeVar("T")
@@ -82,17 +92,15 @@ class GoType:
         self.name = name
 
 
-def _cannot(value: object, go_type: str, hint: str = "") -> ConfigProblem:
-    return ConfigProblem(f"cannot unmarshal {describe(value)} into {go_type}", hint=hint)
+def marks_of(field: FieldInfo) -> list[Any]:
+    """Everything a field's type is marked with, at any depth: `PrintedAs`, `ReadableFile` and so on."""
+    return [*field.metadata, *_marks_within(field.annotation)]
 
 
-def text_of(value: object) -> str:
-    """Any scalar, as it was written: ``1.50`` stays ``1.50``; null is empty."""
-    if type(value) is str:
-        return value
-    if isinstance(value, Scalar):
-        return "" if value.is_null else value.text
-    raise _cannot(value, "string")
+def _marks_within(annotation: Any) -> Iterator[Any]:
+    yield from getattr(annotation, "__metadata__", ())
+    for argument in get_args(annotation):
+        yield from _marks_within(argument)
 
 
 def _bool(value: object) -> bool:
@@ -107,7 +115,7 @@ def _bool(value: object) -> bool:
     hint = ""
     if isinstance(value, Scalar) and not value.plain and value.text.lower() in {"true", "false", "yes", "no"}:
         hint = f"write {value.text} without quotes"
-    raise _cannot(value, "bool", hint or "write true or false")
+    raise cannot(value, "bool", hint or "write true or false")
 
 
 def _whole_number(value: object, go_type: str, lowest: int, highest: int) -> int:
@@ -118,7 +126,7 @@ def _whole_number(value: object, go_type: str, lowest: int, highest: int) -> int
         found = int(found)
     if not isinstance(found, int) or isinstance(found, bool) or not lowest <= found <= highest:
         hint = "write it without quotes" if isinstance(value, Scalar) and value.text.isdecimal() else ""
-        raise _cannot(value, go_type, hint)
+        raise cannot(value, go_type, hint)
     return found
 
 
@@ -136,7 +144,7 @@ def _float(value: object) -> float:
         return 0.0
     if isinstance(found, int | float) and not isinstance(found, bool):
         return float(found)
-    raise _cannot(value, "float64")
+    raise cannot(value, "float64")
 
 
 def _prometheus_duration(value: object) -> int:
@@ -161,8 +169,8 @@ def _go_duration(value: object) -> int:
         try:
             return parse_go_duration(value.text)
         except ValueError:
-            raise _cannot(value, "time.Duration", "a duration such as 90s or 1h30m; no days here") from None
-    raise _cannot(value, "time.Duration")
+            raise cannot(value, "time.Duration", "a duration such as 90s or 1h30m; no days here") from None
+    raise cannot(value, "time.Duration")
 
 
 def _go_duration_text(value: object) -> int:
@@ -208,154 +216,6 @@ GoDurationText = Annotated[int, PlainValidator(_go_duration_text), PrintedAs(for
 """Nanoseconds, written as ``1.5h``; a bare number is refused."""
 
 
-class Secret:
-    """Text that is never shown: wherever it is printed it reads ``<secret>``; `reveal` gives it.
-
-    Empty, and false, when not set. In a file ``${NAME}`` stands for an environment variable.
-    """
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str = "") -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __str__(self) -> str:
-        return SECRET if self._text else ""
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    @classmethod
-    def check(cls, text: str) -> str:
-        """The text as it is kept; ConfigProblem, which must not quote it, when it cannot be right."""
-        return text
-
-    @classmethod
-    def _read(cls, value: object, info: ValidationInfo) -> Secret:
-        if isinstance(value, Secret):
-            return value
-        try:
-            text = text_of(value)
-        except ConfigProblem:
-            raise ConfigProblem("cannot unmarshal a list or a map into string") from None
-        if isinstance(value, Scalar):
-            if value.is_null:
-                return cls()
-            text = expand(text, info.context)
-        elif not text:
-            return cls()
-        return cls(cls.check(text))
-
-    @classmethod
-    def __get_pydantic_core_schema__(
-        cls, _source: Any, _handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.with_info_plain_validator_function(cls._read)
-
-
-class SecretTemplateText(Secret):
-    """A secret that is rendered by the text template engine before use."""
-
-    __slots__ = ()
-
-
-class SecretUrl(Secret):
-    """An absolute http or https URL with a secret in it. The literal ``<secret>`` passes, to read a print again."""
-
-    __slots__ = ()
-
-    @classmethod
-    def check(cls, text: str) -> str:
-        return check_secret_url(text)
-
-
-class HostPort:
-    """``host:port``; the port may be a service name and the host empty. False when not set."""
-
-    __slots__ = ("host", "port")
-
-    def __init__(self, host: str = "", port: str = "") -> None:
-        self.host = host
-        self.port = port
-
-    @classmethod
-    def parse(cls, text: str) -> HostPort:
-        """Read the text; ConfigProblem with Go's wording when it lacks a port or has too many colons."""
-        if not text:
-            return cls()
-        host, port = _split_host_port(text)
-        if not port:
-            raise ConfigProblem(f'address "{text}": port cannot be empty', hint="write host:port")
-        return cls(host, port)
-
-    def __bool__(self) -> bool:
-        return bool(self.host or self.port)
-
-    def __str__(self) -> str:
-        if not self:
-            return ""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    def __repr__(self) -> str:
-        return f"HostPort({str(self)!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, HostPort) and (self.host, self.port) == (other.host, other.port)
-
-    def __hash__(self) -> int:
-        return hash((self.host, self.port))
-
-    @classmethod
-    def _read(cls, value: object) -> HostPort:
-        return value if isinstance(value, HostPort) else cls.parse(text_of(value))
-
-    @classmethod
-    def __get_pydantic_core_schema__(
-        cls, _source: Any, _handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(cls._read)
-
-
-def _split_host_port(text: str) -> tuple[str, str]:
-    # The rules and words of Go's net.SplitHostPort.
-    def wrong(what: str) -> ConfigProblem:
-        return ConfigProblem(f"address {text}: {what}", hint="write host:port")
-
-    if (colon := text.rfind(":")) < 0:
-        raise wrong("missing port in address")
-    if text[0] == "[":
-        end = text.find("]")
-        if end < 0:
-            raise wrong("missing ']' in address")
-        if end + 1 == len(text):
-            raise wrong("missing port in address")
-        if end + 1 != colon:
-            raise wrong("too many colons in address" if text[end + 1] == ":" else "missing port in address")
-        host, inner, rest = text[1:end], text[1:], text[end + 1 :]
-    else:
-        host = text[:colon]
-        if ":" in host:
-            raise wrong("too many colons in address")
-        inner, rest = text, text
-    if "[" in inner:
-        raise wrong("unexpected '[' in address")
-    if "]" in rest:
-        raise wrong("unexpected ']' in address")
-    return host, text[colon + 1 :]
-
-
 class _ListShape:
     """Takes a list of the document, and says Alertmanager's words about anything else."""
 
@@ -367,7 +227,7 @@ class _ListShape:
         def check(value: object) -> object:
             if isinstance(value, Scalar | Mapping | str):
                 hint = "write it as a list: [...]" if not isinstance(value, Mapping) else "put - before it"
-                raise _cannot(value, go_type, hint)
+                raise cannot(value, go_type, hint)
             return value
 
         return core_schema.no_info_before_validator_function(check, handler(source))
@@ -386,7 +246,7 @@ class _MapShape:
                 entries = as_map(value, complain_to(info.context))
                 return {name: entry.value for name, entry in entries.items()}
             if isinstance(value, Scalar | Sequence):
-                raise _cannot(value, go_type)
+                raise cannot(value, go_type)
             return value
 
         return core_schema.with_info_before_validator_function(check, handler(source))

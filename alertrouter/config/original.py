@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from alertrouter.config.fields import HostPort, PrintedAs, Secret
+from alertrouter.config.fields import HostPort, PrintedAs, Secret, marks_of
 from alertrouter.config.globals import printed_place
 from alertrouter.config.model import OUR_KEY, ConfigModel
 from alertrouter.config.node import Kind
@@ -101,18 +101,11 @@ def _keys(model: type[ConfigModel]) -> list[tuple[str, str, Callable[[Any], Any]
         # Ours stay out: whoever reads the print again may be Alertmanager. Raw blocks print by themselves.
         if key in {OUR_KEY, "routes"}:
             continue
-        marks = [*field.metadata, *_marks_within(field.annotation)]
-        forms = [mark.form for mark in marks if isinstance(mark, PrintedAs)]
+        forms = [mark.form for mark in marks_of(field) if isinstance(mark, PrintedAs)]
         is_optional = type(None) in get_args(field.annotation)
         form: Callable[[Any], Any] = forms[0] if forms else _FORMS.get(key, _value)
         found.append((name, key, form, is_optional))
     return found
-
-
-def _marks_within(annotation: Any) -> Iterator[Any]:
-    yield from getattr(annotation, "__metadata__", ())
-    for argument in get_args(annotation):
-        yield from _marks_within(argument)
 
 
 def _value(value: Any) -> Any:

@@ -262,6 +262,7 @@ def test_secret_files_that_cannot_be_read_are_warned_of(tmp_path: Path) -> None:
           - url: http://localhost
             http_config:
               tls_config: {{ca_file: missing.pem}}
+              http_headers: {{X-A: {{files: [readable, lost]}}}}
         - name: unused
           webhook_configs:
           - url_file: {tmp_path}/missing
@@ -277,7 +278,25 @@ def test_secret_files_that_cannot_be_read_are_warned_of(tmp_path: Path) -> None:
             "alertmanager.yml:10:29: receivers[0].webhook_configs[0].http_config.tls_config.ca_file:"
             f" {tmp_path}/missing.pem: no such file or directory (it is read when a message is sent)"
         ),
+        (
+            "alertmanager.yml:11:46: receivers[0].webhook_configs[0].http_config.http_headers.X-A.files[1]: "
+            f"{tmp_path}/lost: no such file or directory (it is read when a message is sent)"
+        ),
     ]
+
+
+def test_blocks_without_effect_are_warned_of() -> None:
+    configuration = read("""\
+        route: {receiver: r}
+        receivers: [{name: r}]
+        tracing: {endpoint: 'here:4317'}
+        event_recorder: {stdout_outputs: [~]}
+    """)
+    assert list(map(str, configuration.warnings)) == [
+        "alertmanager.yml:3:10: tracing: has no effect here (it may stay for Alertmanager's sake)",
+        "alertmanager.yml:4:17: event_recorder: has no effect here (it may stay for Alertmanager's sake)",
+    ]
+    assert "endpoint: here:4317" in configuration.original
 
 
 def test_references_to_a_secret_manager_are_refused_where_they_would_be_used() -> None:
