@@ -5,11 +5,13 @@ Where it is not, on purpose, the case says why; such a case fails when the two c
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -318,18 +320,40 @@ CHANGING = [
 
 
 class Server:
-    """A real Alertmanager, the two programs, and the folder they run in."""
+    """A server in a folder of its own, with the same configuration, files and state as every other."""
 
-    def __init__(self, directory: Path, port: int, amtool: Path) -> None:
+    def __init__(self, program: Path, amtool: Path, directory: Path) -> None:
         self.directory = directory
-        self.address = f"127.0.0.1:{port}"
+        self.address = f"127.0.0.1:{free_port()}"
         self.amtool = amtool
         self.version = version(amtool)
         self.pending = ""
         # Called by amtool's name, ours prints amtool's name.
         self.artool = directory / "bin" / "amtool"
+        self._program = program
+
+    @contextmanager
+    def up(self) -> Iterator[Server]:
+        """Run it until the end of the block."""
         self.artool.parent.mkdir()
         self.artool.symlink_to(Path(sys.executable).with_name("artool"))
+        for name, text in FILES.items():
+            (self.directory / name).parent.mkdir(exist_ok=True)
+            (self.directory / name).write_text(text)
+        command: list[str | Path] = [
+            self._program,
+            f"--config.file={self.directory / 'am.yml'}",
+            f"--storage.path={self.directory / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+        ]
+        log = self.directory / "log"
+        with running(command, ready=f"http://{self.address}/-/ready", log=log, directory=self.directory):
+            for line in STATE:
+                out, error, status = self.run(self.amtool, line)
+                assert (error, status) == ("", 0), (line, out)
+            self.pending = self.run(self.amtool, "silence query -q foo")[0].split()[0]
+            yield self
 
     def run(self, program: Path, line: str, stdin: str | None = None) -> tuple[str, str, int]:
         """Standard output, standard error and exit status."""
@@ -347,33 +371,37 @@ class Server:
             cwd=self.directory,
             env={"PATH": os.environ["PATH"], "HOME": str(self.directory / "home"), "TZ": "Europe/Helsinki"},
         )
-        return done.stdout, done.stderr, done.returncode
+        out, error = (text.replace(self.address, "SERVER") for text in (done.stdout, done.stderr))
+        return out, error, done.returncode
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    alertmanager = peer("ALERTROUTER_PEER_ALERTMANAGER", "alertmanager", "prometheus-alertmanager")
-    amtool = peer("ALERTROUTER_PEER_AMTOOL", "amtool")
-    directory = tmp_path_factory.mktemp("peer")
-    for name, text in FILES.items():
-        (directory / name).parent.mkdir(exist_ok=True)
-        (directory / name).write_text(text)
-    port = free_port()
-    command: list[str | Path] = [
-        alertmanager,
-        f"--config.file={directory / 'am.yml'}",
-        f"--storage.path={directory / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    ready = f"http://127.0.0.1:{port}/-/ready"
-    with running(command, ready=ready, log=directory / "log", directory=directory):
-        server = Server(directory, port, amtool)
-        for line in STATE:
-            out, error, status = server.run(amtool, line)
-            assert (error, status) == ("", 0), (line, out)
-        server.pending = server.run(amtool, "silence query -q foo")[0].split()[0]
+def amtool() -> Path:
+    return peer("ALERTROUTER_PEER_AMTOOL", "amtool")
+
+
+@pytest.fixture(scope="module")
+def alertmanager() -> Path:
+    return peer("ALERTROUTER_PEER_ALERTMANAGER", "alertmanager", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="module")
+def server(alertmanager: Path, amtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(alertmanager, amtool, tmp_path_factory.mktemp("peer")).up() as server:
         yield server
+
+
+@pytest.fixture
+def fresh_pair(alertmanager: Path, amtool: Path, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+    """An Alertmanager and our daemon that nobody has spoken to yet."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "ours").mkdir()
+    ours = Path(sys.executable).with_name("alertrouter")
+    with (
+        Server(alertmanager, amtool, tmp_path / "theirs").up() as their_server,
+        Server(ours, amtool, tmp_path / "ours").up() as our_server,
+    ):
+        yield their_server, our_server
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -415,3 +443,35 @@ def test_changing_prints_the_same(server: Server) -> None:
     problems = [_compare(server, case, mask=True) for case in CHANGING]  # in this order
 
     assert "\n".join(filter(None, problems)) == ""
+
+
+# What amtool prints of our server and not of an Alertmanager, with the reason.
+DIFFERENT_SERVER = {
+    "config show -o json": "the version is ours",
+}
+
+
+def test_amtool_sees_no_difference_between_the_servers(fresh_pair: tuple[Server, Server]) -> None:
+    server, our_server = fresh_pair
+    if server.version < NEW:
+        pytest.skip(f"amtool {server.version} is older than {NEW}")
+    problems = []
+    for case in [*LOOKING, *CHANGING]:
+        if case.line in DIFFERENT_SERVER or case.differs:
+            continue
+        theirs = _comparable(server.run(server.amtool, case.line, case.stdin), mask=True)
+        ours = _comparable(our_server.run(server.amtool, case.line, case.stdin), mask=True)
+        if ours != theirs:
+            problems.append(f"{case.line}\n  of Alertmanager {theirs}\n  of alertrouter  {ours}")
+
+    assert "\n".join(problems) == ""
+
+
+def test_silences_move_from_one_server_to_another(fresh_pair: tuple[Server, Server]) -> None:
+    server, our_server = fresh_pair
+    status = our_server.run(our_server.artool, "silence export --file=silences.json")[2]
+    text = (our_server.directory / "silences.json").read_text()
+    out, error, imported = server.run(server.artool, "silence import", stdin=text)
+
+    assert (status, error, imported) == (0, "", 0)
+    assert len(out.split()) == len(json.loads(text)) > 0
