@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import sys
@@ -28,8 +29,14 @@ def connect(options: GlobalOptions, *, seconds_left: Callable[[], float]) -> Cli
     """A client of the server that the flags name. Nothing is sent yet."""
     url = server_url(options.url)
     if not options.http_config_file:
-        # The certificates that this system trusts, as every other program on it.
-        http = httpx.Client(verify=ssl.create_default_context(), follow_redirects=True, headers=USER_AGENT)
+        http = httpx.Client(
+            # The certificates that this system trusts, as every other program on it.
+            verify=ssl.create_default_context(),
+            proxy=_environment_proxy(url),
+            trust_env=False,
+            follow_redirects=True,
+            headers=USER_AGENT,
+        )
         return Client(url, http, seconds_left=seconds_left)
     if urlsplit(url).username is not None:
         raise Failure(
@@ -49,6 +56,15 @@ def server_url(text: str) -> str:
     except ValueError as error:
         raise Failure(f"--alertmanager.url: {text!r} is not a URL: {error}") from None
     return url
+
+
+def _environment_proxy(url: str) -> str | None:
+    """The proxy for this URL, by Go's rules: never for this machine itself."""
+    if not any(name.lower() in {"http_proxy", "https_proxy"} for name in os.environ):
+        return None  # asking takes longer than the rest of the command
+    from alertrouter.http_client.proxy import from_environment
+
+    return from_environment(os.environ).for_url(url)
 
 
 def warn_of_another_version(program: str, client: Client) -> None:
