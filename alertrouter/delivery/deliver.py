@@ -255,8 +255,10 @@ class Delivery:
     async def _send(self, job: Job) -> Mapping[str, ReceiverDatum] | None:
         """One attempt; every way in which it can fail becomes a DeliveryError."""
         job.task = asyncio.current_task()
+        message = None
         try:
-            return await self._senders.sender(job.send.integration).send(self._messages(job.send))
+            message = self._messages(job.send)
+            return await self._senders.sender(job.send.integration).send(message)
         except DeliveryError:
             raise
         except TemplateError as error:
@@ -275,6 +277,8 @@ class Delivery:
             if job.cut_off and job.task is not None:
                 job.task.uncancel()
             job.task = None
+            if message is not None and message.faults:
+                self._metrics.template_failed(job.send.slot.receiver, job.send.integration.kind)
 
     def _attempt_succeeded(self, job: Job, data: Mapping[str, ReceiverDatum] | None) -> None:
         now = self._clock.now()
@@ -283,6 +287,7 @@ class Delivery:
         job.lane.last_error = ""
         if job.attempts > 1:
             log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
+        self._metrics.notification_sent(job.send.slot.receiver, job.send.integration.kind)
         self._record(self._engine.delivered(job.send, now, data, attempts=job.attempts))
         self._finish(job)
 

@@ -66,6 +66,9 @@ class DeliveryMetrics(Protocol):
     def notification(self, receiver: str, integration: str) -> None:
         """A message has come to be sent, or logged as told without being sent."""
 
+    def notification_sent(self, receiver: str, integration: str) -> None:
+        """The receiver took it."""
+
     def notification_failed(self, receiver: str, integration: str, reason: FailureReason) -> None:
         """It was given up."""
 
@@ -74,6 +77,9 @@ class DeliveryMetrics(Protocol):
 
     def request_failed(self, receiver: str, integration: str) -> None:
         """An attempt failed."""
+
+    def template_failed(self, receiver: str, integration: str) -> None:
+        """A template could not be rendered, whether or not the message went out in other words."""
 
 
 class Senders(Protocol):
