@@ -18,6 +18,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2}).{0,2}", re.DOTALL)
 # Of ASCII, what Go takes in a host name besides letters, digits and what is escaped.
 _BAD_IN_HOST = re.compile(r"[^A-Za-z0-9\-_.~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]")
+_BAD_IN_USER = re.compile(r"[^A-Za-z0-9\-._:~!$&'()*+,;=%@]")
 _QUOTED = re.compile(r' "[^"]*"')
 _KNOWN_SCHEMES = frozenset({"file", "ftp", "smtp", "smtps", "ssh", "tcp", "udp", "unix", "ws", "wss"})
 _PORT = re.compile(r":[0-9]*")
@@ -94,7 +95,11 @@ def _parse(text: str) -> tuple[str, str]:
 
 
 def _check_authority(authority: str, wrong: Callable[[str], ConfigProblem]) -> None:
-    host = authority.rpartition("@")[2]
+    user, _, host = authority.rpartition("@")
+    if _BAD_IN_USER.search(user):
+        raise wrong("net/url: invalid userinfo")
+    if bad := _BAD_ESCAPE.search(user):
+        raise wrong(f'invalid URL escape "{bad[0]}"')
     if host.startswith("["):
         inside, bracket, port = host.partition("]")
         if not bracket:
