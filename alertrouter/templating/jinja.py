@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
 from jinja2 import DictLoader, StrictUndefined, TemplateSyntaxError, pass_context
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
@@ -37,6 +38,7 @@ SUFFIXES: Final = (".j2", ".jinja", ".jinja2")
 _VARIABLES: Final = "_variables"
 _MOST_OUTPUT: Final = 4 * 1024 * 1024
 _MOST_COMPILED: Final = 1024
+_LARGEST_POWER: Final = 10_000
 _FIRST_HUMP: Final = re.compile(r"([a-z0-9])([A-Z])")
 _LAST_HUMP: Final = re.compile(r"([A-Z]+)([A-Z][a-z])")
 _SCHEME: Final = re.compile(r"([^/?#]*?):")
@@ -125,9 +127,11 @@ class _Environment(ImmutableSandboxedEnvironment):
             return type(obj).__go_missing__
         if hasattr(type(obj), "__go_type__") or isinstance(obj, dict):
             return self.undefined(obj=obj, name=attribute)
-        if isinstance(obj, str) and attribute not in _TEXT_METHODS:
-            return self.unsafe_undefined(obj, attribute)
-        return super().getattr(obj, attribute)
+        # `loop`, macros and the like are Jinja2's own, and guarded by its sandbox.
+        is_jinjas = type(obj).__module__.partition(".")[0] == "jinja2"
+        if is_jinjas or (isinstance(obj, str) and attribute in _TEXT_METHODS):
+            return super().getattr(obj, attribute)
+        return self.unsafe_undefined(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if isinstance(obj, dict):
@@ -141,6 +145,16 @@ class _Environment(ImmutableSandboxedEnvironment):
             return obj[argument]
         except (LookupError, TypeError):
             return self.undefined(obj=obj, name=argument)
+
+    intercepted_binops = frozenset({"*", "**"})
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        counts = [side for side in (left, right) if isinstance(side, int)]
+        sizes = [len(side) for side in (left, right) if isinstance(side, (str, list, tuple))]
+        too_much = max(counts, default=0) * max(sizes, default=0) > _MOST_OUTPUT
+        if too_much or (operator == "**" and max(counts, default=0) > _LARGEST_POWER):
+            raise SecurityError("the result is too large")
+        return super().call_binop(context, operator, left, right)
 
     def is_safe_callable(self, obj: Any) -> bool:
         return isinstance(obj, (partial, Macro)) or super().is_safe_callable(obj)

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from alertrouter.core.go_quote import quote
+from alertrouter.gotemplate import sprintf
 from alertrouter.templating.go_time import Duration
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def number(value: object) -> float:
 
 
 def _go_type(value: object) -> str:
-    return "<nil>" if value is None else str(getattr(type(value), "__go_type__", type(value).__name__))
+    return "<nil>" if value is None else sprintf("%T", [value])
 
 
 def parse_float(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from alertrouter.gotemplate import Template
 
 _LARGEST_FILE: Final = 1024 * 1024
+_CALL: Final = re.compile(r"""\{\{-?\s*template\s+("[^"\\\n]*"|`[^`]*`)""")
+_DEFINITION: Final = re.compile(r"""\{\{-?\s*(?:define|block)\s+("[^"\\\n]*"|`[^`]*`)""")
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -162,6 +165,12 @@ class Templates:
             return _explained(error, text)
         return None
 
+    def unknown_names(self, text: str) -> list[str]:
+        """The names a text of the configuration calls although nothing defines them: it may fail when rendered."""
+        own = {_unquoted(name) for name in _DEFINITION.findall(text)}
+        called = [_unquoted(name) for name in _CALL.findall(text)]
+        return [name for name in called if name not in own and not self._set.has(name)]
+
     def names(self) -> list[str]:
         """The names that `template` can call, sorted."""
         return self._set.names()
@@ -176,6 +185,10 @@ class Templates:
 
     def _go_template(self, mode: Mode, name: str, data: object, variables: Mapping[str, Any]) -> str:
         return self._template(mode, f"{{{{ template {quote(name)} . }}}}").render(data, variables)
+
+
+def _unquoted(name: str) -> str:
+    return name[1:-1]
 
 
 def _call_jinja(variables: Mapping[str, Any], name: str, data: object) -> str:

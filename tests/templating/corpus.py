@@ -62,6 +62,9 @@ DEFAULTS = [
     ),
 ]
 
+# The default mail is our own; Go says how it escapes it.
+MAILS = [Case('{{ template "email.default.html" . }}', ("mixed", "odd", "empty"), Mode.HTML)]
+
 _DATA = (
     "{{ .Receiver }}|{{ .Status }}|{{ .ExternalURL }}|{{ len .Alerts }}",
     "{{ .GroupLabels }}|{{ .CommonLabels }}|{{ .CommonAnnotations }}",

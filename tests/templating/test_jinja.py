@@ -54,6 +54,8 @@ def text(template: str) -> str:
         ("{{ alerts[0].labels.instance.split(':')[0] }} {{ 'a,b'.replace(',', ';') }}", "a a;b"),
         ("{{ go_template('slack.default.title', data) }}", "[FIRING:1] Disk (node)"),
         ("{{ alerts[0].annotations.summary }}\n", "it is <full>\n"),
+        ("{% for a in alerts %}{{ loop.index }}{% if not loop.last %},{% endif %}{% endfor %} {{ '=' * 3 }} {{ 2 ** 8 }}", "1,2 === 256"),
+        ("{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(status) }}{% set ns = namespace(n=1) %}{% set ns.n = 2 %}{{ ns.n }}", "<firing>2"),
     ],
 )  # fmt: skip
 def test_data_and_functions_read_as_in_jinja(template: str, wanted: str) -> None:
@@ -93,6 +95,12 @@ def test_html_mode_escapes() -> None:
         "{% for i in range(10000000) %}x{% endfor %}",
         "{% for i in range(99999) %}{{ 'x' * 1000 }}{% endfor %}",
         "{{ 'x'.ljust(10) }}",
+        "{{ 'x' * 999999999999 }}",
+        "{{ 10 ** 10 ** 10 }}",
+        "{{ [0] * 99999999 }}",
+        "{{ _variables.message.jinja('x', data) }}",
+        "{{ _variables.message.now }}",
+        "{{ self._TemplateReference__context }}",
         "{{ if }}",
     ],
 )

@@ -38,7 +38,7 @@ def rendered(answer: dict[str, str]) -> str:
 
 CASES = [
     pytest.param(answer, id=f"{name}-{number}-{answer['data']}-{answer['mode']}")
-    for name in ("defaults", "functions")
+    for name in ("defaults", "functions", "mails")
     for number, answer in enumerate(recorded(name))
 ]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import BaseModel
 
 from alertrouter.templating.errors import TemplateError
+from alertrouter.templating.fallbacks import fallbacks_of
 from alertrouter.templating.jinja import MARKER
 from alertrouter.templating.templates import Templates
 from tests.templating.corpus import DEFAULT_NAMES, LIST_NAMES
@@ -124,3 +126,44 @@ def test_common_slips_get_a_hint_when_rendered(text: str, hint: str) -> None:
     with pytest.raises(TemplateError) as caught:
         message().text(text)
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('{{ template "slack.default.title" . }}', []),
+        ('{{ template "slack.defualt.title" . }} {{- template `x` }}', ["slack.defualt.title", "x"]),
+        ('{{ define "x" }}{{ end }}{{ block "y" . }}{{ end }}{{ template "x" }}{{template "y"}}', []),
+        ("no template at all", []),
+    ],
+)
+def test_names_that_nothing_defines_are_told(text: str, names: list[str]) -> None:
+    assert Templates.built_in().unknown_names(text) == names
+
+
+class Inner(BaseModel):
+    template: str = '{{ template "jira.default.summary" . }}'
+
+
+class Config(BaseModel):
+    title: str = '{{ template "slack.default.title" . }}'
+    channel: str = ""
+    color: str = "red"
+    summary: Inner = Inner()
+    short: bool = False
+    required: str
+
+
+def test_each_field_falls_back_to_its_own_default() -> None:
+    config = Config(
+        title="{{ .Nope }}", channel="{{ .No }}", required="{{ .No }}", summary=Inner(template="{{ x }}")
+    )
+    assert fallbacks_of(config) == {
+        "{{ .Nope }}": '{{ template "slack.default.title" . }}',
+        "{{ x }}": '{{ template "jira.default.summary" . }}',
+    }
+
+
+def test_a_default_falls_back_to_itself_and_so_to_ours() -> None:
+    title = '{{ template "slack.default.title" . }}'
+    assert fallbacks_of(Config(required="x"))[title] == title
