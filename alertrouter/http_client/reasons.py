@@ -8,7 +8,7 @@ import socket
 import ssl
 
 
-def network_reason(error: BaseException) -> str:
+def network_reason(error: BaseException) -> str:  # noqa: PLR0911 -- a table
     """Why a connection could not be made or broke."""
     match error:
         case ssl.SSLCertVerificationError():
@@ -21,4 +21,6 @@ def network_reason(error: BaseException) -> str:
             return "timed out"
         case OSError(errno=int(code)) if code in errno.errorcode:
             return os.strerror(code).lower()
+        case ConnectionResetError():
+            return "connection reset by peer"
     return "cannot connect"
