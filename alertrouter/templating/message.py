@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from alertrouter.templating.templates import Templates
 
 _SUBJECT: Final = '{{ template "__subject" . }}'
+# For what even the default wording cannot tell, a message of many megabytes above all.
+_LAST_RESORT: Final = (
+    '{{ template "__subject" . }}\n\n{{ len .Alerts.Firing }} firing, {{ len .Alerts.Resolved }} resolved\n'
+)
 _LONGEST_NOTE: Final = 300
 
 
@@ -198,9 +202,14 @@ class Message:
     def _default(self, template: str, render: Callable[[Templates, str], str]) -> str:
         try:
             return render(self._templates, template)
-        except TemplateError:
+        except TemplateError as error:
             # The user's files redefine what it is made of, and that is broken too.
-            return render(self._templates.built_in(), template)
+            built_in = self._templates.built_in()
+            try:
+                return render(built_in, template)
+            except TemplateError:
+                self._fault(error, "default wording")
+                return render(built_in, _LAST_RESORT)
 
     def _route_label(self, name: str) -> str:
         return self.route_labels.get(name, "")

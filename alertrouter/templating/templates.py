@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertrouter import assets
 from alertrouter.core.go_quote import quote
-from alertrouter.gotemplate import ANY, HTML, STRING, ExecError, Function, ParseError, TemplateSet
+from alertrouter.gotemplate import ANY, HTML, STRING, ExecError, Function, Limits, ParseError, TemplateSet
 from alertrouter.gotemplate import TemplateError as GoTemplateError
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import ENVIRONMENT, FUNCTIONS, Environment, environment_of
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from alertrouter.gotemplate import Template
 
 _LARGEST_FILE: Final = 1024 * 1024
+# A mail about ten thousand alerts must pass.
+_LIMITS: Final = Limits(output_bytes=32 * 1024 * 1024, seconds=5.0)
 _CALL: Final = re.compile(r"""\{\{-?\s*template\s+("[^"\\\n]*"|`[^`]*`)""")
 _DEFINITION: Final = re.compile(r"""\{\{-?\s*(?:define|block)\s+("[^"\\\n]*"|`[^`]*`)""")
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -53,7 +55,7 @@ class Templates:
             (name, f"{{{{ define {quote(name)} }}}}{{{{ _jinja {quote(name)} . }}}}{{{{ end }}}}")
             for name, _ in jinja_files
         ]
-        self._set = TemplateSet.build([*go_files, *bridges], functions=(*FUNCTIONS, _JINJA))
+        self._set = TemplateSet.build([*go_files, *bridges], functions=(*FUNCTIONS, _JINJA), limits=_LIMITS)
 
     @classmethod
     def load(

@@ -11,6 +11,7 @@ import pytest
 from alertrouter.core.alert import Status
 from alertrouter.core.time import SECOND
 from alertrouter.templating.errors import TemplateError
+from alertrouter.templating.mode import Mode
 from alertrouter.templating.templates import Templates
 from alertrouter.templating.yaml_value import yaml_value
 from tests.templating.wording import EXTERNAL_URL, NOW, Heard, alert, loaded, message, notification
@@ -190,6 +191,18 @@ def test_html_falls_back_with_an_escaped_note_inside_the_body() -> None:
     note = html[html.index("(A template failed") :]
     assert "match `&lt;`" not in html  # the context is that of the field
     assert note.index("</i>") < note.index("</body>")
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_message_too_large_for_any_wording_still_says_what_it_is_about(mode: Mode) -> None:
+    huge = [alert({"alertname": "Disk", "instance": name}, {"text": "x" * 10_000_000}) for name in "abcd"]
+    template = '{{ template "telegram.default.message" . }}'
+    told = message(*huge, fallbacks={template: template})
+    words = told.text(template) if mode is Mode.TEXT else told.html(template)
+    assert words.startswith("[FIRING:4] Disk ")
+    assert "\n4 firing, 0 resolved\n" in words
+    assert "A template failed" in words
+    assert len(words) < 1000
 
 
 def test_nothing_is_said_of_a_message_that_renders() -> None:
