@@ -118,7 +118,7 @@ def _folded(value: str) -> str:
 def multipart(parts: Sequence[tuple[str, str]], *, boundary: str) -> bytes:
     """The rest of the headers and the body: the same message in several forms, the best last."""
     lines = [
-        f"Content-Type: multipart/alternative;  boundary={boundary}\r\nMIME-Version: 1.0\r\n\r\n".encode()
+        f"Content-Type: multipart/alternative; boundary={boundary}\r\nMIME-Version: 1.0\r\n\r\n".encode()
     ]
     for content_type, text in parts:
         head = (
