@@ -28,8 +28,15 @@ _HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+(?:/.*)?|\[[0-9A-Fa-f:.]+\](
 def connect(options: GlobalOptions, *, seconds_left: Callable[[], float]) -> Client:
     """A client of the server that the flags name. Nothing is sent yet."""
     url = server_url(options.url)
+    http = _http(options, url)
+    if options.verbose:
+        http.event_hooks = {"request": http.event_hooks["request"], "response": [_tell]}
+    return Client(url, http, seconds_left=seconds_left)
+
+
+def _http(options: GlobalOptions, url: str) -> httpx.Client:
     if not options.http_config_file:
-        http = httpx.Client(
+        return httpx.Client(
             # The certificates that this system trusts, as every other program on it.
             verify=ssl.create_default_context(),
             proxy=_environment_proxy(url),
@@ -37,15 +44,19 @@ def connect(options: GlobalOptions, *, seconds_left: Callable[[], float]) -> Cli
             follow_redirects=True,
             headers=USER_AGENT,
         )
-        return Client(url, http, seconds_left=seconds_left)
     if urlsplit(url).username is not None:
         raise Failure(
             "a user in --alertmanager.url and --http.config.file exclude each other: put the user into the file"
         )
     from alertrouter.cli import http_config
 
-    config = http_config.load(Path(options.http_config_file))
-    return Client(url, http_config.connect(config, url), seconds_left=seconds_left)
+    return http_config.connect(http_config.load(Path(options.http_config_file)), url)
+
+
+def _tell(answer: httpx.Response) -> None:
+    """What ``--verbose`` says of each answer."""
+    url = answer.request.url.copy_with(userinfo=b"")
+    print(f"{answer.request.method} {url}: {answer.status_code}", file=sys.stderr)
 
 
 def server_url(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,9 @@ def alertrouter() -> NoReturn:
 
 
 def _exit(main: Callable[[str, Sequence[str]], int], usual_name: str) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")  # whatever the locale says, as Go does
     try:
         status = main(_program_name(usual_name), [_as_text(each) for each in sys.argv[1:]])
         sys.stdout.flush()

@@ -31,7 +31,7 @@ class GlobalOptions:
         "How times are written in tables: Go's example time in the form wanted.",
         default="2006-01-02 15:04:05 MST",
     )
-    verbose: bool = flag("verbose", Kind.BOOL, "Say more about what is done.", short="v")
+    verbose: bool = flag("verbose", Kind.BOOL, "Tell of every request to the server.", short="v")
     url: str = flag(
         "alertmanager.url",
         Kind.TEXT,

@@ -5,6 +5,7 @@ One process imports the programs and forks for every command line; it has no thr
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -49,10 +50,14 @@ class Forking:
 
 
 def _serve() -> None:
+    import httpx
+
     from alertrouter.cli import connection, daemon, http_config, main  # noqa: F401  # imported for the children
     from alertrouter.config import load  # noqa: F401
     from alertrouter.templating import templates  # noqa: F401
 
+    httpx.Client().close()  # httpx, too, imports late
+    gc.freeze()  # so that no child touches what it does not use
     for line in sys.stdin:
         words, directory, streams = json.loads(line)
         child = os.fork()

@@ -108,6 +108,19 @@ def test_who_reads_may_stop_reading() -> None:
     assert done.stderr == ""
 
 
+def test_output_is_utf8_whatever_the_locale(tmp_path: Path) -> None:
+    file = tmp_path / "am.yml"
+    file.write_text("route: {receiver: a}\nreceivers: [{name: a}]\n")
+    done = subprocess.run(
+        [BIN / "artool", "config", "routes", f"--config.file={file}"],
+        capture_output=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "PYTHONIOENCODING": "latin-1"},
+    )
+
+    assert done.stdout.decode() == "Routing tree:\n.\n└── default-route  receiver: a\n\n"
+
+
 def test_check_config_does_not_wait_for_a_terminal() -> None:
     with Path("/dev/null").open() as null:
         done = subprocess.run(
