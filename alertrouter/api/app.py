@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from alertrouter.api.front import Front, Paths
 from alertrouter.api.listing import Listing
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
+from alertrouter.api.web_config import Guard
 from alertrouter.web.index import index_router
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ def create_app(router: Router, settings: Settings, metrics: Metrics) -> FastAPI:
         get_concurrency=settings.web_get_concurrency,
         timeout=settings.web_timeout,
     )
+    if settings.web_config_file:
+        app.add_middleware(Guard, path=Path(settings.web_config_file), now=router.now)
     return app
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from jinja2 import Environment, FileSystemLoader
 
 from alertrouter.api.router import UnavailableError
 from alertrouter.assets import folder
@@ -50,7 +50,7 @@ class ShownGroup(NamedTuple):
 def index_router(router: Router) -> APIRouter:
     """The route of the page and of its icon."""
     pages = Environment(
-        loader=FileSystemLoader(folder("templates") / "web"), autoescape=select_autoescape(), trim_blocks=True
+        loader=FileSystemLoader(folder("templates") / "web"), autoescape=True, trim_blocks=True
     )
     pages.filters["moment"] = format_milliseconds
     page = pages.get_template("index.html.j2")
