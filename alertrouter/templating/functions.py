@@ -11,10 +11,11 @@ from urllib.parse import unquote_to_bytes
 from alertrouter.gotemplate import ANY, HTML, STRING, URL, Function, Kind
 from alertrouter.templating.case import title, to_lower, to_upper
 from alertrouter.templating.data import STRINGS, Strings
-from alertrouter.templating.go_time import TIME, ZERO_MOMENT, Duration, Time, location, parse_time
+from alertrouter.templating.go_time import TIME, ZERO_MOMENT, Duration, Time, parse_time
 from alertrouter.templating.json_text import to_json
 from alertrouter.templating.number import humanize_duration, number
 from alertrouter.templating.regex import replace_all, search
+from alertrouter.templating.zone import location
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

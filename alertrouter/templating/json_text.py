@@ -10,7 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from alertrouter.templating.data import Alert, Data, Pair
-from alertrouter.templating.go_time import Location, Time
+from alertrouter.templating.go_time import Time
+from alertrouter.templating.zone import Location
 
 # Only inside a JSON text can these stand, so they can be replaced in the encoded document.
 _ESCAPES: Final = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +12,15 @@ from alertrouter.core.time import SECOND
 from alertrouter.templating.case import to_lower, to_upper
 from alertrouter.templating.data import DataFromJson
 from alertrouter.templating.errors import TemplateError
-from alertrouter.templating.go_time import UTC, FixedZone, Time, parse_time
+from alertrouter.templating.go_time import Time, parse_time
 from alertrouter.templating.json_text import to_json
 from alertrouter.templating.number import humanize_duration, number, parse_float
 from alertrouter.templating.regex import RegexError, replace_all, search
 from alertrouter.templating.templates import Templates
+from alertrouter.templating.zone import UTC, FixedZone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOW = 1_714_979_289_123_000_000
 SAMPLE = DataFromJson(
@@ -178,3 +183,17 @@ def test_an_escaped_backslash_before_a_c_is_no_fault() -> None:
 def test_a_text_with_half_a_surrogate_pair_does_no_harm() -> None:
     assert replace_all("a", "b", "a\ud800") == "b?"
     assert to_json("\ud800") == '"\ufffd"'
+
+
+def test_a_time_posted_with_the_offset_of_this_process_is_shown_in_its_zone(
+    process_zone: Callable[[str], None],
+) -> None:
+    process_zone("Europe/Berlin")
+    try:
+        assert str(Time.posted(NOW, 7200)) == "2024-05-06 09:08:09.123 +0200 CEST"
+        assert str(Time.posted(NOW, 3600)) == "2024-05-06 08:08:09.123 +0100 +0100"
+        assert rendered("{{ now.Local }} {{ now.Local.IsDST }} {{ (tz `Local` now).Location }}") == (
+            "2024-05-06 09:08:09.123 +0200 CEST true Local"
+        )
+    finally:
+        process_zone("UTC")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from alertrouter.templating.case import title, to_lower, to_upper
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import FUNCTIONS
-from alertrouter.templating.go_time import Duration, FixedZone, Time, parse_time
+from alertrouter.templating.go_time import Duration, Time, parse_time
 from alertrouter.templating.jinja import MARKER
 from alertrouter.templating.json_text import to_json
 from alertrouter.templating.layout import format_layout
@@ -21,6 +21,7 @@ from alertrouter.templating.regex import RegexError, replace_all
 from alertrouter.templating.rule_functions import RULE_FUNCTIONS, RuleEnvironment
 from alertrouter.templating.rule_templates import RuleData, RuleTemplate
 from alertrouter.templating.yaml_value import yaml_value
+from alertrouter.templating.zone import FixedZone
 from tests.templating.corpus import DEFAULT_NAMES
 from tests.templating.wording import NOW, alert, message
 
@@ -57,11 +58,13 @@ utf8 = st.text(st.characters(codec="utf-8"), max_size=12)
 pairs = st.dictionaries(utf8, utf8, max_size=5)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(words, min_size=1, max_size=5))
 def test_any_action_renders_or_raises_a_template_error(action: list[str]) -> None:
     with contextlib.suppress(TemplateError):
         assert isinstance(message().text("{{ " + " ".join(action) + " }}"), str)
+    with contextlib.suppress(TemplateError):
+        assert isinstance(message().html("<p title='{{ " + " ".join(action) + " }}'>"), str)
 
 
 @settings(max_examples=200, deadline=None)
@@ -71,6 +74,8 @@ def test_any_text_renders_or_raises_a_template_error(text: str) -> None:
         assert isinstance(message().text(text), str)
     with contextlib.suppress(TemplateError):
         assert isinstance(message().text(MARKER + text), str)
+    with contextlib.suppress(TemplateError):
+        assert isinstance(message().html(f"<a href='{text}'>{text}"), str)
 
 
 @settings(max_examples=100, deadline=None)
