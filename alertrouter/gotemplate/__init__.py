@@ -32,7 +32,7 @@ A subclass of a plain type with its own `__go_type__` is a type of its own, as i
 kind "string" or "int".
 """
 
-from alertrouter.gotemplate.errors import ExecError, LimitError, ParseError, TemplateError
+from alertrouter.gotemplate.errors import EscapeError, ExecError, LimitError, ParseError, TemplateError
 from alertrouter.gotemplate.functions import ANY, BOOL, FLOAT, INT, STRING, Function, Kind
 from alertrouter.gotemplate.printf import sprintf
 from alertrouter.gotemplate.printing import go_string
@@ -52,6 +52,7 @@ __all__ = [
     "NO_VALUE",
     "STRING",
     "URL",
+    "EscapeError",
     "ExecError",
     "Function",
     "HTMLAttr",

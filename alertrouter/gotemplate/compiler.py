@@ -288,7 +288,7 @@ class _Compiler:
         return body
 
     def action(self, node: Action, body: list[ast.stmt]) -> None:
-        value = self.pipeline(node.pipe)
+        value = self.pipeline(_without_last(node.pipe) if node.drops_last else node.pipe)
         self.line = self.site(node)
         if node.pipe.variables:
             body.append(self.do(value.code))
@@ -693,6 +693,16 @@ class _Compiler:
             slow = self.call(converter, self.load(kept), self.load(self.keep("k", kind)))
             return _Value(self.either(self.is_type(kept, value.code, "str"), self.load(kept), slow), "string")
         return _Value(self.call(converter, value.code, self.load(self.keep("k", kind))))
+
+
+def _without_last(pipe: Pipe) -> Pipe:
+    """The pipeline whose last stage, `html` or `urlquery`, is left to the escapers; its arguments are not."""
+    *commands, last = pipe.commands
+    if not commands:
+        # The same joined text that the function would have made of them.
+        joined = Identifier(last.operands[0].position, "print")
+        commands = [Command(last.position, [joined, *last.operands[1:]])]
+    return Pipe(pipe.position, [], pipe.assigns, commands)
 
 
 def _last_in(node: Any) -> Any:

@@ -2,6 +2,7 @@
 
 TemplateError
 ├── ParseError     the text is wrong: found when a set is built or a text is compiled
+│   └── EscapeError    … as HTML
 └── ExecError      the text met data it cannot work with: found while rendering
     └── LimitError     … or it asked for more than `Limits` allows
 """
@@ -26,6 +27,20 @@ class ParseError(TemplateError):
         self.name = name
         self.line = line
         self.column = column
+
+
+class EscapeError(ParseError):
+    """In HTML mode: the text is no HTML that values could be put into safely.
+
+    Compat: Go finds this when a template first runs, and counts `column` as it does for ExecError: bytes, from zero.
+    """
+
+    def __init__(
+        self, message: str, *, name: str = "", line: int = 0, column: int = 0, shown: bool = True
+    ) -> None:
+        super().__init__(message, name=name, line=line, column=column)
+        place = "" if not shown else f":{name}:{line}:{column}" if line else f":{name}" if name else ""
+        self.args = (f"html/template{place}: {message}",)
 
 
 class ExecError(TemplateError):

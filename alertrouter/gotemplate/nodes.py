@@ -181,11 +181,16 @@ class Text:
 
 @dataclass(slots=True, eq=False)
 class Action:
-    """`{{ pipe }}`. In HTML mode `escapers` names what its value goes through before it is printed."""
+    """`{{ pipe }}`.
+
+    In HTML mode `escapers` names what its value goes through before it is printed, and the last stage is left to
+    them when it `drops_last`.
+    """
 
     position: int
     pipe: Pipe
     escapers: tuple[str, ...] = ()
+    drops_last: bool = False
 
     def __str__(self) -> str:
         return f"{{{{{self.pipe}}}}}"

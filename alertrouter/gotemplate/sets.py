@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from alertrouter.gotemplate.builtins import BUILTINS
 from alertrouter.gotemplate.compiler import compile_tree, explain
+from alertrouter.gotemplate.contextual import ESCAPERS, Analysis
 from alertrouter.gotemplate.parser import parse
 from alertrouter.gotemplate.running import Limits, Run
 from alertrouter.gotemplate.values import EMPTY, NO_VALUE
@@ -70,6 +72,9 @@ class TemplateSet:
         self._limits = limits
         self._missing_key: MissingKey = missing_key
         self._bodies = _Bodies(lambda name: self._compile(self._trees[name]))
+        self._analysing = Lock()
+        self._analysis = Analysis(self._trees)
+        self._html_bodies = _Bodies(lambda name: self._compile(self._analysis.derived[name]))
         self._cache: dict[tuple[str, str, str], Template] = {}
 
     @classmethod
@@ -117,7 +122,25 @@ class TemplateSet:
 
     def html(self, source: str, name: str = "") -> Template:
         """Compile an inline text in HTML mode: what it prints is escaped for the place where it stands."""
-        raise NotImplementedError
+        key = ("html", name, source)
+        found = self._cache.get(key)
+        return found if found is not None else self._remember(key, self._html(source, name))
+
+    def _html(self, source: str, name: str) -> Template:
+        own = parse(name, source, self._functions)
+        tree = own.pop(name)
+        trees = self._trees
+        if own:
+            # Its own definitions may change what the shared templates call, and so their contexts.
+            trees = dict(self._trees)
+            _add(trees, own)
+            analysis = Analysis(trees)
+            bodies = _Bodies(lambda called: self._compile(analysis.derived[called]))
+        else:
+            analysis, bodies = self._analysis, self._html_bodies
+        with self._analysing:
+            escaped = analysis.escape(tree)
+        return Template(tree, self._compile(escaped), bodies, self._limits)
 
     def names(self) -> list[str]:
         """All defined names, sorted."""
@@ -127,7 +150,7 @@ class TemplateSet:
         return name in self._trees
 
     def _compile(self, tree: Tree) -> Body:
-        return compile_tree(tree, self._functions, self._missing_key, {})
+        return compile_tree(tree, self._functions, self._missing_key, ESCAPERS)
 
     def _remember(self, key: tuple[str, str, str], template: Template) -> Template:
         cache = self._cache
