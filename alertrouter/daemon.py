@@ -218,6 +218,7 @@ class Daemon:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        gc.enable()
         for task in (self._dispatch(), self._keep_house()):
             running = asyncio.create_task(task)
             running.add_done_callback(self._task_ended)

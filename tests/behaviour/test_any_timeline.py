@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alertrouter.core.reason import Reason
 from tests.strategies import Event, stories
-from tests.timeline import Answer, Timeline
+from tests.timeline import Answer, Sent, Timeline
 
 CONFIG = """
 route:
@@ -59,7 +59,7 @@ def play(story: list[Event], *disturbances: tuple[int, str]) -> Timeline:
     return t
 
 
-def messages(t: Timeline) -> list[object]:
+def messages(t: Timeline) -> list[Sent]:
     return sorted(t.sent, key=lambda s: (s.at, s.to, s.firing, s.resolved))
 
 

@@ -1,0 +1,169 @@
+"""A real daemon, as a process of its own, on a free port."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+CONFIG = """
+route:
+  receiver: hook
+  group_by: [alertname]
+  group_wait: 100ms
+  group_interval: 500ms
+  repeat_interval: 1h
+receivers:
+  - name: hook
+    webhook_configs:
+      - url: {url}
+"""
+
+
+class Daemon:
+    """The daemon under test. Its configuration file may be rewritten while it runs."""
+
+    def __init__(self, folder: Path, configuration: str, *flags: str) -> None:
+        self.folder = folder
+        self.config = folder / "alertmanager.yml"
+        self.storage = folder / "data"
+        self.config.write_text(configuration, encoding="utf-8")
+        self.said: list[str] = []
+        self.client = httpx.AsyncClient(timeout=10, trust_env=False)
+        self._flags = flags
+        self._reading: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        if self._reading is not None:
+            await self._reading
+
+    async def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        await self.launch()
+        while not any('msg="Listening on"' in line for line in self.said):
+            assert self.process.returncode is None, "\n".join(self.said)
+            await asyncio.sleep(0.01)
+        address = (
+            next(line for line in self.said if 'msg="Listening on"' in line).split("address=")[1].strip()
+        )
+        self.client.base_url = httpx.URL(f"http://{address}")
+        while (await self.client.get("/-/ready")).status_code != 200:
+            await asyncio.sleep(0.01)
+
+    async def launch(self) -> None:
+        """Start it, ready or not."""
+        self.said.clear()
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "alertrouter",
+            f"--config.file={self.config}",
+            f"--storage.path={self.storage}",
+            "--web.listen-address=127.0.0.1:0",
+            *self._flags,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.said.append(line.decode())
+
+    async def kill(self) -> None:
+        """End it as a crash does."""
+        self.process.kill()
+        await self._ended()
+
+    async def stop(self) -> int:
+        """Stop it in order; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return await self._ended()
+
+    async def _ended(self) -> int:
+        status = await self.process.wait()
+        if self._reading is not None:
+            await self._reading
+        return status
+
+    async def exit_status(self) -> int:
+        """Wait for it to end by itself."""
+        async with asyncio.timeout(20):
+            return await self._ended()
+
+    async def post(self, *alerts: dict[str, Any]) -> httpx.Response:
+        """Post alerts as a client does."""
+        return await self.client.post("/api/v2/alerts", json=list(alerts))
+
+    async def alerts(self) -> list[Any]:
+        """The alerts it lists."""
+        found: list[Any] = (await self.client.get("/api/v2/alerts")).json()
+        return found
+
+    async def silence(self, name: str, value: str) -> str:
+        """Silence for an hour; the id."""
+        now = datetime.now(UTC)
+        answer = await self.client.post(
+            "/api/v2/silences",
+            json={
+                "matchers": [{"name": name, "value": value, "isRegex": False}],
+                "startsAt": now.isoformat(),
+                "endsAt": (now + timedelta(hours=1)).isoformat(),
+                "createdBy": "somebody",
+                "comment": "because",
+            },
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["silenceID"])
+
+    async def metric(self, series: str) -> float:
+        """The value of a series, as it is written."""
+        text = (await self.client.get("/metrics")).text
+        line = next(line for line in text.splitlines() if line.startswith(series + " "))
+        return float(line.rpartition(" ")[2])
+
+
+def alert(name: str, **labels: str) -> dict[str, Any]:
+    """An alert as Prometheus posts it: firing for some minutes."""
+    now = datetime.now(UTC)
+    return {
+        "labels": {"alertname": name, **labels},
+        "annotations": {"summary": f"{name} fires"},
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(minutes=4)).isoformat(),
+        "generatorURL": "http://prometheus.example/graph",
+    }
+
+
+def resolved(alert: dict[str, Any]) -> dict[str, Any]:
+    """The same alert, resolved now."""
+    return {**alert, "endsAt": datetime.now(UTC).isoformat()}
+
+
+async def until(condition: Any, *, within: float = 15) -> None:
+    """Wait for something that is to become true."""
+    async with asyncio.timeout(within):
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+
+def names(body: bytes) -> set[str]:
+    """The alertnames in a webhook body."""
+    with contextlib.suppress(json.JSONDecodeError):
+        return {each["labels"].get("alertname", "") for each in json.loads(body)["alerts"]}
+    return set()
