@@ -173,16 +173,13 @@ def test_b62_an_alert_that_fires_again_while_its_resolve_is_sent_stays_a_member(
 def test_b63_alerts_are_ordered_by_job_then_instance_then_labels() -> None:
     t = Timeline(HOOK.replace("group_by: [alertname]", "group_by: []"))
     t.at(0)
-    for name, labels in (
-        ("g", {"zone": "z"}),
-        ("f", {}),
-        ("e", {"instance": "i9"}),
-        ("d", {"job": "j2", "instance": "i1"}),
-        ("c", {"job": "j1"}),
-        ("b", {"job": "j1", "instance": "i1", "alertname": "an2"}),
-        ("a", {"job": "j1", "instance": "i1", "alertname": "an1"}),
-    ):
-        t.fire(name, **labels)
+    t.fire("g", zone="z")
+    t.fire("f")
+    t.fire("e", instance="i9")
+    t.fire("d", job="j2", instance="i1")
+    t.fire("c", job="j1")
+    t.fire("b", job="j1", instance="i1", alertname="an2")
+    t.fire("a", job="j1", instance="i1", alertname="an1")
     assert t.until(30) == [sent(30, Reason.FIRST, firing="abcdefg")]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from alertrouter.core.alert import Status
@@ -306,17 +308,11 @@ def test_b143_each_change_of_a_silence_is_told_for_the_log() -> None:
     t = Timeline()
     first = t.at(0).silence('name="A"', ends=900)
     _, changes = t.engine.save_silence(
-        type(first)(
-            **{**_fields(first), "matcher_sets": (parse_matchers('name="B"', Mode.FALLBACK).matchers,)}
-        ),
+        replace(first, matcher_sets=(parse_matchers('name="B"', Mode.FALLBACK).matchers,)),
         t.now,
         "22222222-2222-4222-8222-222222222222",
     )
     assert [change.action for change in changes.silences] == ["expired", "created"]
-
-
-def _fields(silence: object) -> dict[str, object]:
-    return {name: getattr(silence, name) for name in silence.__slots__}  # type: ignore[attr-defined]
 
 
 def test_why_a_silenced_alert_was_not_sent_is_recorded_with_the_silence() -> None:
