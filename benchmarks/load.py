@@ -92,73 +92,89 @@ def _content_length(head: bytes) -> int:
     return 0
 
 
-def post(
-    port: int, requests: Sequence[bytes], *, connections: int = CONNECTIONS, until: float | None = None
-) -> Posted:
-    """Send the requests, each once, as many at a time as there are connections.
+class _Load:
+    """Requests on their way over several connections."""
 
-    Ends early when a connection breaks or the moment ``until`` (of ``time.monotonic``) has come.
-    """
-    posted = Posted()
-    left: Iterator[tuple[int, bytes]] = iter(enumerate(requests))
-    poll = select.epoll()
-    by_file = {each.socket.fileno(): each for each in (_Connection(port) for _ in range(connections))}
-    for file in by_file:
-        poll.register(file, select.EPOLLIN)
-    begun = time.perf_counter()
-    busy = 0
-    try:
-        for each in by_file.values():
-            busy += _next(each, left, poll)
-        while busy:
-            if until is not None and time.monotonic() >= until:
-                left = iter(())
-            events = poll.poll(_PATIENCE)
+    def __init__(self, port: int, requests: Iterable[bytes], connections: int) -> None:
+        self.posted = Posted()
+        self._left: Iterator[tuple[int, bytes]] = enumerate(requests)
+        self._by_file = {
+            each.socket.fileno(): each for each in (_Connection(port) for _ in range(connections))
+        }
+        self._poll = select.epoll()
+        for file in self._by_file:
+            self._poll.register(file, select.EPOLLIN)
+
+    def run(self) -> None:
+        """Send all of them; LoadError when nothing is answered any more."""
+        begun = time.perf_counter()
+        for file in list(self._by_file):
+            self._turn(file, 0)
+        while self._by_file:
+            events = self._poll.poll(_PATIENCE)
             if not events:
                 raise LoadError(f"no answer within {_PATIENCE:g} s")
             for file, event in events:
-                each = by_file[file]
-                try:
-                    busy -= _go_on(each, event, posted) and not _next(each, left, poll)
-                    if each.sending != bool(event & select.EPOLLOUT):
-                        poll.modify(file, select.EPOLLIN | (select.EPOLLOUT if each.sending else 0))
-                except ConnectionError:
-                    posted.broken += 1
-                    busy -= 1
-                    poll.unregister(file)
-                    left = iter(())
-    finally:
-        posted.seconds = time.perf_counter() - begun
-        poll.close()
-        for each in by_file.values():
+                self._turn(file, event)
+        self.posted.seconds = time.perf_counter() - begun
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._poll.close()
+        for each in self._by_file.values():
             each.socket.close()
-    return posted
 
+    def _turn(self, file: int, event: int) -> None:
+        """Go on with one connection; it is closed when it has nothing more to do, and so are all once one breaks."""
+        each = self._by_file[file]
+        was_sending = each.sending
+        try:
+            done = not event or self._go_on(each, event)
+            if done and not self._begin_next(each):
+                self._end(file)
+                return
+        except ConnectionError:
+            self.posted.broken += 1
+            self._left = iter(())
+            self._end(file)
+            return
+        if each.sending != was_sending:
+            self._poll.modify(file, select.EPOLLIN | (select.EPOLLOUT if each.sending else 0))
 
-def _next(each: _Connection, left: Iterable[tuple[int, bytes]], poll: select.epoll) -> bool:
-    """Begin the next request on this connection; False when there is none."""
-    for place, request in left:
-        each.begin(place, request)
+    def _begin_next(self, each: _Connection) -> bool:
+        for place, request in self._left:
+            each.begin(place, request)
+            return True
+        return False
+
+    def _go_on(self, each: _Connection, event: int) -> bool:
+        """Whether the request on this connection was answered."""
         if each.sending:
-            poll.modify(each.socket.fileno(), select.EPOLLIN | select.EPOLLOUT)
+            each.send()
+        if not event & ~select.EPOLLOUT:
+            return False
+        status = each.receive()
+        if status is None:
+            return False
+        if status == 200:
+            self.posted.answered.append(each.place)
+        else:
+            self.posted.refused[status] = self.posted.refused.get(status, 0) + 1
         return True
-    return False
+
+    def _end(self, file: int) -> None:
+        self._poll.unregister(file)
+        self._by_file.pop(file).socket.close()
 
 
-def _go_on(each: _Connection, event: int, posted: Posted) -> bool:
-    """Whether the request on this connection was answered."""
-    if each.sending:
-        each.send()
-    if not event & ~select.EPOLLOUT:
-        return False
-    status = each.receive()
-    if status is None:
-        return False
-    if status == 200:
-        posted.answered.append(each.place)
-    else:
-        posted.refused[status] = posted.refused.get(status, 0) + 1
-    return True
+def post(port: int, requests: Iterable[bytes], *, connections: int = CONNECTIONS) -> Posted:
+    """Send the requests, each once, as many at a time as there are connections; no more once one breaks."""
+    load = _Load(port, requests, connections)
+    try:
+        load.run()
+    finally:
+        load.close()
+    return load.posted
 
 
 def post_all(port: int, requests: Sequence[bytes]) -> Posted:

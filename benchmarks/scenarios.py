@@ -21,7 +21,7 @@ from benchmarks.load import (
 from benchmarks.processes import Peer, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from benchmarks.load import Got
@@ -255,8 +255,8 @@ def crash(bench: Bench) -> Measured:
         half = len(requests) // 2
         acknowledged = set(post_all(server.port, requests[:half]).answered)
         silence = post(server.port, [post_request("/api/v2/silences", body) for body in _silences(100)])
-        under_way = post_until_killed(server, requests[half:])
-        acknowledged |= {half + place for place in under_way}
+        under_way = post(server.port, _killing(server, requests[half:]))
+        acknowledged |= {half + place for place in under_way.answered}
         server.start()
         lost = sum(batches.sizes[place] for place in acknowledged) - len(
             _alerts(get(server.port, "/api/v2/alerts"))
@@ -276,28 +276,12 @@ def crash(bench: Bench) -> Measured:
         server.kill()
 
 
-def post_until_killed(server: Server, requests: list[bytes]) -> list[int]:
-    """Post, and end the server with a third of it done; the places of the requests that were answered with 200."""
-    third = requests[: len(requests) // 3]
-    posted = post(server.port, third)
-    answered = list(posted.answered)
-    rest = _Killing(server, requests[len(third) :])
-    answered += [len(third) + place for place in post(server.port, rest).answered]
-    return answered
-
-
-class _Killing(list[bytes]):
-    """Requests; the server is killed when the middle one is taken."""
-
-    def __init__(self, server: Server, requests: list[bytes]) -> None:
-        super().__init__(requests)
-        self._server = server
-
-    def __iter__(self) -> Iterator[bytes]:
-        for place in range(len(self)):
-            if place == len(self) // 2:
-                self._server.kill()
-            yield self[place]
+def _killing(server: Server, requests: Sequence[bytes]) -> Iterator[bytes]:
+    """The requests; the server is killed when the middle one is taken."""
+    for place, request in enumerate(requests):
+        if place == len(requests) // 2:
+            server.kill()
+        yield request
 
 
 SCENARIOS: Mapping[str, Callable[[Bench], Measured]] = {
