@@ -97,8 +97,12 @@ class _Restore:
                     self._engine.put_in_group(known, route, self._changes, self._now)
 
     def _was_member(self, group: AggregationGroup, known: Known) -> bool:
-        settled_at = group.settled_at
-        if settled_at is None or known.ends_at > settled_at or known.updated_at > settled_at:
+        since = group.settled_at
+        if since is None:
+            # What was over before the group was made, and not reported since, belonged to one before it.
+            if known.ends_at > group.created_at or known.updated_at >= group.created_at:
+                return True
+        elif known.ends_at > since or known.updated_at > since:
             return True
         # Resolved before the last flush that ended well: gone, unless its resolve is still owed to somebody.
         return any(
