@@ -10,7 +10,6 @@ from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
 from alertrouter.api import removed
-from alertrouter.api.address import route_prefix
 from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
 from alertrouter.api.front import Front, Paths
@@ -18,6 +17,7 @@ from alertrouter.api.listing import Listing
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
 from alertrouter.api.web_config import Guard
+from alertrouter.external_url import route_prefix
 from alertrouter.web.index import index_router
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def create_app(router: Router, settings: Settings, metrics: Metrics) -> FastAPI:
     app.add_middleware(
         Front,
         paths=_paths(router, metrics),
-        prefix=route_prefix(settings),
+        prefix=route_prefix(settings.web_route_prefix, settings.web_external_url),
         metrics=metrics,
         get_concurrency=settings.web_get_concurrency,
         timeout=settings.web_timeout,

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ def main(binary: str) -> None:
     number = (version.stdout or version.stderr).split()[2]
     answers: dict[str, list[str]] = {}
     for scene in SCENES:
-        with running(binary, scene) as port:
+        with running([binary], scene) as port:
             told = play(scene, partial(ask, port), time.time_ns)
         answers[scene.name] = [json.dumps(answer, ensure_ascii=False) for answer in told]
     GOLDEN.parent.mkdir(exist_ok=True)
@@ -42,8 +42,8 @@ def main(binary: str) -> None:
 
 
 @contextmanager
-def running(binary: str, scene: Scene) -> Iterator[int]:
-    """An Alertmanager with the configuration of a scene; its port."""
+def running(command: Sequence[str], scene: Scene) -> Iterator[int]:
+    """An Alertmanager, or what is started like one, with the configuration of a scene; its port."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "alertmanager.yml"
         config.write_text(scene.config)
@@ -51,7 +51,7 @@ def running(binary: str, scene: Scene) -> Iterator[int]:
             port: int = free.getsockname()[1]
         process = subprocess.Popen(
             [
-                binary,
+                *command,
                 f"--config.file={config}",
                 f"--storage.path={folder}/data",
                 f"--web.listen-address=127.0.0.1:{port}",

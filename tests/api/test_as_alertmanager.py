@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ import pytest
 from alertrouter.core.matcher_syntax import Mode
 from alertrouter.settings import Settings
 from tests.api.play import Scene, play
-from tests.api.record import GOLDEN
+from tests.api.record import GOLDEN, ask, running
 from tests.api.scenes import SCENES
 from tests.api.server import Server
 
@@ -25,7 +28,18 @@ def test_we_answer_as_alertmanager(scene: Scene) -> None:
         mode=MODES[scene.features],
         settings=Settings(**dict(_setting(flag) for flag in scene.flags)),
     )
-    ours = play(scene, server.ask, server.router.now)
+    compare(scene, play(scene, server.ask, server.router.now))
+
+
+@pytest.mark.slow  # each scene starts the daemon
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+def test_the_daemon_answers_as_alertmanager(scene: Scene) -> None:
+    with running([sys.executable, "-m", "alertrouter"], scene) as port:
+        ours = play(scene, partial(ask, port), time.time_ns)
+    compare(scene, ours)
+
+
+def compare(scene: Scene, ours: list[dict[str, Any]]) -> None:
     theirs = RECORDED[scene.name]
     different = [
         f"{step.method} {step.path} {(step.body or b'')[:120]!r} {dict(step.headers)}\n  they: {b}\n  we:   {a}"
@@ -61,6 +75,9 @@ def _without_accidents(answer: dict[str, Any], *, exact_words: bool) -> dict[str
         body = sorted(value["message"].replace("[", ",").replace("]", ",").split(","))
     elif isinstance(value, dict) and "code" in value and not exact_words:
         body = value["code"]
+    elif isinstance(value, str) and value.startswith("silence exceeded maximum size"):
+        # It depends on how many digits the time of day has.
+        body = "silence exceeded maximum size"
     elif isinstance(value, list):
         body = [_without_news(each) for each in value]
     return {"status": answer["status"], "headers": headers, "body": body}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from alertrouter.api.address import AddressError, external_url, route_prefix
 from alertrouter.core.time import MILLISECOND, SECOND
+from alertrouter.external_url import external_url, route_prefix
 from alertrouter.settings import Settings
 from tests.api.play import Raw, Step
 from tests.api.scenes import CONFIG
@@ -37,7 +37,7 @@ def test_the_prefix_is_that_of_the_external_url_unless_given(
     external: str, given_prefix: str, prefix: str
 ) -> None:
     settings = Settings(web_external_url=external, web_route_prefix=given_prefix)
-    assert route_prefix(settings) == prefix
+    assert route_prefix(given_prefix, external) == prefix
     server = Server(CONFIG, settings=settings)
     assert server.get(f"{prefix}{A}").status == 200
     assert server.get(f"{prefix}/-/healthy").status == 200
@@ -68,22 +68,10 @@ def test_the_way_to_the_prefix() -> None:
     assert json.loads(unknown.body)["message"] == "path /api/v2/foo was not found"
 
 
-@pytest.mark.parametrize(
-    ("settings", "url"),
-    [
-        (Settings(), "http://host:9093"),
-        (Settings(web_listen_address=("127.0.0.1:1234", ":9")), "http://host:1234"),
-        (Settings(web_external_url="https://x/am/"), "https://x/am"),
-        (Settings(web_external_url="http://x:1"), "http://x:1"),
-    ],
-)
-def test_the_external_url_is_given_or_made_from_host_and_port(settings: Settings, url: str) -> None:
-    assert external_url(settings, "host") == url
-
-
 def test_an_external_url_must_be_of_the_web() -> None:
-    with pytest.raises(AddressError) as refused:
-        external_url(Settings(web_external_url="ftp://x"), "host")
+    assert external_url("https://x/am/", 9093) == "https://x/am"
+    with pytest.raises(ValueError, match="scheme") as refused:
+        external_url("ftp://x", 9093)
     assert str(refused.value) == "\"ftp://x\": invalid \"ftp\" scheme, only 'http' and 'https' are supported"
 
 
