@@ -14,6 +14,7 @@ from multidict import CIMultiDict
 
 from alertrouter import ALERTMANAGER_VERSION
 from alertrouter.delivery.errors import TemporaryError
+from alertrouter.http_client.direct import DirectWire
 from alertrouter.http_client.files import read_credential
 from alertrouter.http_client.oauth2 import TokenSource
 from alertrouter.http_client.proxy import Proxies, from_environment
@@ -201,29 +202,39 @@ class _Pool:
         *,
         http2: bool,
     ) -> None:
+        self.context = context
         self.in_flight = 0
         self._retired = False
-        self.context = context
         self._server_name = server_name
+        self._connect_headers = connect_headers
         self._http2 = http2
-        self._wire = AiohttpWire(context, server_name, connect_headers)
-        self._socks: dict[str, HttpxWire] = {}
+        self._wires: dict[str, Wire] = {}
 
     def wire_for(self, proxy: str | None) -> Wire:
-        if proxy is None or not proxy.lower().startswith("socks"):
-            return self._wire
-        if proxy not in self._socks:
-            self._socks[proxy] = HttpxWire(self.context, self._server_name, proxy=proxy, http2=self._http2)
-        return self._socks[proxy]
+        """The connections to or through this proxy; direct ones without."""
+        kind = "" if proxy is None else proxy if proxy.lower().startswith("socks") else "http proxy"
+        wire = self._wires.get(kind)
+        if wire is None:
+            wire = self._wires[kind] = self._new_wire(kind)
+        return wire
+
+    def _new_wire(self, kind: str) -> Wire:
+        match kind:
+            case "":
+                return DirectWire(self.context, self._server_name)
+            case "http proxy":
+                return AiohttpWire(self.context, self._server_name, self._connect_headers)
+        return HttpxWire(self.context, self._server_name, proxy=kind, http2=self._http2)
 
     async def retire(self) -> None:
+        """Take no more requests."""
         self._retired = True
         await self.close_if_done()
 
     async def close_if_done(self) -> None:
+        """Close the connections if no request will come and none is under way."""
         if self._retired and not self.in_flight:
-            await self._wire.aclose()
-            for wire in self._socks.values():
+            for wire in self._wires.values():
                 await wire.aclose()
 
 

@@ -10,6 +10,9 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: Of an answer no more than this is read; what integrations look at is far shorter.
+LONGEST_ANSWER = 1 << 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:

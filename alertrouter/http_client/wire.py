@@ -11,14 +11,12 @@ from yarl import URL
 
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.http_client.reasons import network_reason
-from alertrouter.http_client.response import Response
+from alertrouter.http_client.response import LONGEST_ANSWER, Response
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
 
-#: Of an answer no more than this is read; what integrations look at is far shorter.
-LONGEST_ANSWER = 1 << 20
 
 _IDLE_SECONDS = 300
 
@@ -36,10 +34,7 @@ class Wire(Protocol):
 
 
 class AiohttpWire:
-    """Over aiohttp: HTTP/1.1, direct or through an HTTP proxy.
-
-    httpx's own transport needs thirty times the processor time per request with a hundred requests at once.
-    """
+    """Over aiohttp: HTTP/1.1 through an HTTP proxy."""
 
     def __init__(
         self, context: ssl.SSLContext, server_name: str, connect_headers: Sequence[tuple[str, str]]

@@ -20,7 +20,7 @@ from alertrouter.clock import SystemClock
 from alertrouter.config.http import HttpConfig
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.http_client import HttpClient, HttpClients
-from alertrouter.http_client.wire import LONGEST_ANSWER
+from alertrouter.http_client.response import LONGEST_ANSWER
 from tests.receivers import Answer, HttpReceiver, Misbehave
 
 if TYPE_CHECKING:
