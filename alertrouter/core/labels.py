@@ -84,7 +84,7 @@ class Labels(dict[str, str]):
         """``{a="1", b="2"}`` with Go-quoted values, as in a group key (`semantics.md` 2.4)."""
         return "{" + ", ".join([f"{name}={quote(value)}" for name, value in self.items()]) + "}"
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # type: ignore[override]
         try:
             return self._hash
         except AttributeError:
@@ -103,7 +103,7 @@ class Labels(dict[str, str]):
     def __delitem__(self, name: str) -> NoReturn:
         raise TypeError("a label set does not change")
 
-    def __ior__(self, other: object) -> NoReturn:  # type: ignore[override,misc]
+    def __ior__(self, other: object) -> NoReturn:  # type: ignore[misc]
         raise TypeError("a label set does not change")
 
 

@@ -6,13 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alertrouter.core.alert import Alert, Status
-from alertrouter.core.labels import Labels
-from alertrouter.core.reason import Reason
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from alertrouter.core.alert import Alert, Status
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.reason import Reason
     from alertrouter.core.time import Moment
 
 #: What an integration may keep with the notification log and gets back with the next message of the same group.

@@ -25,11 +25,11 @@ class SilenceState(StrEnum):
     EXPIRED = "expired"
 
 
-class InvalidSilence(ValueError):
+class InvalidSilence(ValueError):  # noqa: N818 - the field's words are the better name
     """The silence cannot be stored; the text says why."""
 
 
-class SilenceNotFound(LookupError):
+class SilenceNotFound(LookupError):  # noqa: N818 - likewise
     """There is no silence with this id."""
 
 
