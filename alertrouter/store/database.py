@@ -196,15 +196,13 @@ _SQLITE_PROBLEMS = {
 
 
 def _advice(state: str) -> str:
-    if state.startswith("28"):
-        return "check user and password of the database URL"
-    if state == "3D000":
-        return "create the database, or correct the database URL"
+    if state == "25006":
+        return "it only takes reads: connect to the primary server"
     if state == "42501":
         return "give its user the right to create and change tables there"
     if state.startswith("53"):
         return "give the database server more room"
-    return "see that it runs and can be reached from here"
+    return "see that it runs, can be reached from here, and that it has this database and user"
 
 
 def _line(error: object) -> str:

@@ -14,6 +14,7 @@ from alertrouter.core.labels import Labels
 from alertrouter.core.matcher import Matcher, Matchers, MatchType
 from alertrouter.core.reason import FailureReason, NotSent, Reason
 from alertrouter.core.silence import Silence
+from alertrouter.core.time import DAY, LATEST
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
@@ -212,6 +213,9 @@ def to_transition(row: Sequence[Any], labels: str | None, annotations: str | Non
     """Of a row of ``alert_transitions`` and the texts it refers to. Raises BadRowError."""
     at, identity, kind, starts_at, ends_at, replaced = row
     reader = AlertReader()
+    if kind == Transition.COLLECTED:
+        # With the alert its annotations went; see ``transition_row``.
+        annotations, replaced = replaced, None
     return AlertTransition(
         at=at,
         kind=Transition(kind),
@@ -288,6 +292,8 @@ def to_group(row: Sequence[Any]) -> GroupState:
 
 def group_name_row(group: GroupId, group_key: str, used_at: Moment) -> Row:
     """``group_names``."""
+    # A day is added to it in SQL, where numbers end.
+    used_at = min(used_at, LATEST - DAY)
     return (group_id(group), plain(group.route), json_text(group.labels), plain(group_key), used_at)
 
 

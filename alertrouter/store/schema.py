@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, text
+from sqlalchemy import delete, inspect, text
 
 from alertrouter import assets
+from alertrouter.store import tables
 from alertrouter.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def upgrade(database: Database) -> None:
     with database.writer() as connection, connection.begin():
         version = _version(connection)
         if version == HEAD:
+            # Whether it can be written should be known now, not at the first alert.
+            connection.execute(delete(tables.meta).where(tables.meta.c.name == "tried_at"))
             return
         config = alembic_config()
         if version is not None and not _knows(config, version):

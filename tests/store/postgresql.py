@@ -1,0 +1,114 @@
+"""A throw-away PostgreSQL server for the tests, when its programs are installed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def programs() -> Path | None:
+    """The folder with ``initdb`` and ``postgres``; None when there is no server here."""
+    found = [*Path("/usr/lib/postgresql").glob("*/bin/initdb"), *Path("/usr/pgsql").glob("*/bin/initdb")]
+    on_path = shutil.which("initdb")
+    if on_path:
+        found.append(Path(on_path).resolve())
+    return max(found).parent if found else None
+
+
+class Server:
+    """A server on a socket in a directory of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._numbers = count(1)
+
+    def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
+        """A connection for the test itself."""
+        return psycopg.connect(host=str(self.directory), user="postgres", dbname=database, autocommit=True)
+
+    def url(self, database: str) -> str:
+        """The address that the store is given."""
+        return f"postgresql://postgres@/{database}?host={self.directory}"
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[str]:
+        """The address of a new, empty database."""
+        name = f"t{next(self._numbers)}"
+        with self.connect() as admin:
+            admin.execute(f"CREATE DATABASE {name}")
+        try:
+            yield self.url(name)
+        finally:
+            with self.connect() as admin:
+                admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def server(folder: Path) -> Iterator[Server]:
+    """Start a server and end it afterwards. PostgreSQL refuses to run as root, so root lends it another user."""
+    # A socket's path must be short.
+    directory = Path(tempfile.mkdtemp(prefix="ar-pg-", dir="/tmp"))
+    user: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        shutil.chown(directory, "postgres", "postgres")
+    data = directory / "data"
+    quiet: dict[str, Any] = {
+        "cwd": directory,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        **user,
+    }
+    try:
+        subprocess.run(
+            [
+                folder / "initdb",
+                "-D",
+                data,
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ],
+            check=True,
+            **quiet,
+        )
+        # Without a socket on the network; without fsync, as nobody pulls the plug here.
+        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"]
+        process = subprocess.Popen([folder / "postgres", "-D", data, "-k", directory, *options], **quiet)
+        try:
+            found = Server(directory)
+            _wait_for(found, process)
+            yield found
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _wait_for(found: Server, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(200):
+        assert process.poll() is None, "PostgreSQL ended at once"
+        with contextlib.suppress(psycopg.OperationalError):
+            found.connect().close()
+            return
+        time.sleep(0.05)
+    raise AssertionError("PostgreSQL does not answer")

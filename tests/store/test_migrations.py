@@ -1,0 +1,69 @@
+"""Walking the migrations and creating what the program describes give the same database."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from alertrouter.store import Store, StoreError, schema
+from alertrouter.store.tables import metadata
+from tests.store.values import StillClock
+
+
+def test_migrations_lead_to_the_tables_as_described(where: str) -> None:
+    with (
+        contextlib.closing(Store.open(where, StillClock())) as store,
+        store.database.writer() as connection,
+    ):
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrations_and_create_all_give_the_same_sql(where: str) -> None:
+    with (
+        contextlib.closing(Store.open(where, StillClock())) as store,
+        store.database.writer() as connection,
+        connection.begin(),
+    ):
+        walked = _described(store, connection)
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+        assert _described(store, connection) == walked
+
+
+def _described(store: Store, connection: object) -> list[tuple[object, ...]]:
+    query = (
+        "SELECT type, name, sql FROM sqlite_master WHERE name != 'alembic_version' AND tbl_name != 'alembic_version'"
+        if store.database.is_sqlite
+        else "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns "
+        "WHERE table_schema = 'public' AND table_name != 'alembic_version' "
+        "UNION SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes "
+        "WHERE schemaname = 'public' AND tablename != 'alembic_version'"
+    )
+    found = connection.execute(text(query))  # type: ignore[attr-defined]
+    return sorted(tuple(" ".join(str(part).split()).replace(", ", ",") for part in row) for row in found)
+
+
+def test_the_head_that_a_start_compares_with_is_the_newest_migration() -> None:
+    assert ScriptDirectory.from_config(schema.alembic_config()).get_current_head() == schema.HEAD
+
+
+def test_a_second_start_changes_nothing(where: str) -> None:
+    for _ in range(2):
+        Store.open(where, StillClock()).close()
+
+
+def test_a_database_of_a_newer_program_is_refused_and_left_alone(where: str) -> None:
+    with (
+        contextlib.closing(Store.open(where, StillClock())) as store,
+        store.database.writer() as connection,
+        connection.begin(),
+    ):
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="schema 9999 of a newer alertrouter"):
+        Store.open(where, StillClock())
