@@ -226,7 +226,8 @@ class Daemon:
 
     def _watch(self, engine: Engine) -> None:
         self.metrics.watch(lambda: engine, self.clock.now)
-        self.metrics.watch_journal(healthy=lambda: self._journal.healthy, lag=lambda: 0.0)
+        journal = self._journal
+        self.metrics.watch_journal(healthy=lambda: journal.healthy, waiting=lambda: journal.waiting)
         self.metrics.alert_limit(max(0, self.settings.alerts_per_alertname_limit))
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:

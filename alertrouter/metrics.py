@@ -108,10 +108,10 @@ class Metrics:
         """Count what the engine holds whenever somebody asks. ``engine`` gives None while there is none."""
         self.registry.register(_EngineCollector(engine, now, group_keys=self._group_keys))
 
-    def watch_journal(self, *, healthy: Callable[[], bool], lag: Callable[[], float]) -> None:
-        """Show whether the database takes what is written, and for how many seconds the oldest change waits."""
+    def watch_journal(self, *, healthy: Callable[[], bool], waiting: Callable[[], int]) -> None:
+        """Show whether the database takes what is written, and how many writes wait for their turn."""
         self._journal_healthy.set_function(lambda: float(healthy()))
-        self._journal_lag.set_function(lag)
+        self._journal_waiting.set_function(waiting)
 
     # Alerts
 
@@ -394,8 +394,8 @@ class Metrics:
         self._journal_healthy = self._gauge(
             "alertrouter_journal_healthy", "Whether the database takes what is written."
         )
-        self._journal_lag = self._gauge(
-            "alertrouter_journal_lag_seconds", "For how long the oldest unwritten change has been waiting."
+        self._journal_waiting = self._gauge(
+            "alertrouter_journal_waiting_writes", "Writes that wait for the database."
         )
 
     def _builds(self) -> None:
