@@ -17,12 +17,15 @@ _END_PLACE = "2000-01-01T00:00:00.000Z"
 _encode = msgspec.json.Encoder().encode
 
 
-def alert(number: int, groups: int) -> dict[str, Any]:
-    """The alert of this number; its ``cluster`` label is one of ``groups``, and everything else follows from both."""
+def alert(number: int, groups: int, since: datetime) -> dict[str, Any]:
+    """The alert of this number; its ``cluster`` label is one of ``groups``, and everything else follows from both.
+
+    It began shortly before ``since``: groups of alerts that began long ago do not wait before they are sent.
+    """
     cluster = number % groups
     name = f"KubernetesWorkload{cluster % 50:02d}Degraded"
     node = f"ip-10-{number // 62500 % 250}-{number // 250 % 250}-{number % 250}.eu-central-1.compute.internal"
-    began = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number // BATCH * 977)
+    began = since - timedelta(milliseconds=number // BATCH % 977)
     return {
         "labels": {
             "alertname": name,
@@ -55,9 +58,10 @@ class Batches:
     def __init__(self, count: int, groups: int, *, first: int = 0) -> None:
         self.count = count
         numbers = range(first, first + count)
+        since = datetime.now(UTC)
         self.sizes: Sequence[int] = [len(numbers[start : start + BATCH]) for start in range(0, count, BATCH)]
         self._bodies = [
-            _encode([alert(number, groups) for number in numbers[start : start + BATCH]])
+            _encode([alert(number, groups, since) for number in numbers[start : start + BATCH]])
             for start in range(0, count, BATCH)
         ]
 

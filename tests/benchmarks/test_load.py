@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -133,8 +133,9 @@ def test_the_same_alert_is_the_same_but_for_its_end() -> None:
 
 
 def test_an_alert_is_as_large_as_the_figures_say() -> None:
-    posted = alert(7, 5)
+    now = datetime.now(UTC)
+    posted = alert(7, 5, now)
 
     assert len(posted["labels"]) == 8
     assert len(posted["annotations"]) == 3
-    assert len({alert(number, 5)["labels"]["cluster"] for number in range(50)}) == 5
+    assert len({alert(number, 5, now)["labels"]["cluster"] for number in range(50)}) == 5
