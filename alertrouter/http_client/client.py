@@ -48,6 +48,7 @@ _SENSITIVE = (
 class HttpClient:
     """Sends requests as one ``http_config`` says. Shared by all integrations that have the same.
 
+    HTTP/1.1 is spoken; ``enable_http2`` allows more and demands nothing.
     Making one reads and checks the TLS files: ValueError says what is wrong with them.
     """
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, cast
 from urllib.parse import quote, urlsplit
 
 import aiohappyeyeballs
@@ -22,12 +23,22 @@ from alertrouter.http_client.response import LONGEST_ANSWER, Response
 if TYPE_CHECKING:
     import ssl
 
+_PORTS = {"http": 80, "https": 443}
 _IDLE_SECONDS = 300
+_HANDSHAKE_SECONDS = 10
 _CLOSED = "the server closed the connection without an answer"
 _HAPPY_EYEBALLS_SECONDS = 0.25  # RFC 8305 5
 
 # What may stand in the target of a request as it is; what was quoted stays quoted.
 _TARGET = "%/:?#[]@!$&'()*+,;=-._~\"<>\\^`{|}"
+
+
+class _Place(NamedTuple):
+    """Whom a connection is to."""
+
+    scheme: str
+    host: str
+    port: int
 
 
 class DirectWire:
@@ -36,14 +47,17 @@ class DirectWire:
     def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
         self._context = context
         self._server_name = server_name
-        self._idle: dict[tuple[str, str, int], list[_Connection]] = {}
+        self._idle: dict[_Place, list[_Connection]] = {}
 
     async def exchange(
         self, method: str, url: str, headers: CIMultiDict[str], body: bytes | None, proxy: str | None
     ) -> Response:
         """Send one request and read the answer; TemporaryError when there is none."""
         _ = proxy
-        place, host, target = _parts(method, url)
+        try:
+            place, host, target = _parts(url)
+        except ValueError:
+            raise RejectedError(f'{method} "<redacted>": the URL is not valid') from None
         request = _request(method, target, host, headers, body)
         try:
             connection = self._take(place) or await self._connect(place)
@@ -66,7 +80,7 @@ class DirectWire:
                 connection.close()
         self._idle.clear()
 
-    def _take(self, place: tuple[str, str, int]) -> _Connection | None:
+    def _take(self, place: _Place) -> _Connection | None:
         idle = self._idle.get(place)
         now = asyncio.get_running_loop().time()
         while idle:
@@ -76,19 +90,19 @@ class DirectWire:
             connection.close()
         return None
 
-    async def _connect(self, place: tuple[str, str, int]) -> _Connection:
-        scheme, host, port = place
+    async def _connect(self, place: _Place) -> _Connection:
         loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
         connected = await aiohappyeyeballs.start_connection(
             addresses, happy_eyeballs_delay=_HAPPY_EYEBALLS_SECONDS
         )
-        secure = scheme == "https"
+        secure = place.scheme == "https"
         _, connection = await loop.create_connection(
             lambda: _Connection(loop),
             sock=connected,
             ssl=self._context if secure else None,
-            server_hostname=(self._server_name or host) if secure else None,
+            server_hostname=(self._server_name or place.host) if secure else None,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if secure else None,
         )
         return connection
 
@@ -212,25 +226,24 @@ class _Connection(asyncio.Protocol):
         self.close()
 
 
-def _parts(method: str, url: str) -> tuple[tuple[str, str, int], str, str]:
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = parts.port
-        if not host.isascii():
-            host = host.encode("idna").decode()
-    except ValueError:
-        host, parts, port = "", urlsplit(""), None
-    scheme = parts.scheme
-    if scheme not in {"http", "https"} or not host or any(c <= " " for c in host):
-        raise RejectedError(f'{method} "<redacted>": the URL is not valid')
+@lru_cache(maxsize=1024)
+def _parts(url: str) -> tuple[_Place, str, str]:
+    """Where to connect, what to say in ``Host``, and the target of the request; ValueError when it is no URL."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host.isascii():
+        host = host.encode("idna").decode()
+    if parts.scheme not in _PORTS or not host or any(character <= " " for character in host):
+        raise ValueError("no absolute http or https URL")
+    usual = _PORTS[parts.scheme]
+    port = parts.port or usual
     shown = f"[{host}]" if ":" in host else host
-    if port is not None and port != (443 if scheme == "https" else 80):
+    if port != usual:
         shown = f"{shown}:{port}"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not target.isascii() or not target.isprintable() or " " in target:
         target = quote(target, safe=_TARGET)
-    return (scheme, host, port or (443 if scheme == "https" else 80)), shown, target
+    return _Place(parts.scheme, host, port), shown, target
 
 
 def _request(method: str, target: str, host: str, headers: CIMultiDict[str], body: bytes | None) -> bytes:

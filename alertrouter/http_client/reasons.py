@@ -21,6 +21,8 @@ def network_reason(error: BaseException) -> str:  # noqa: PLR0911 -- a table
             return "timed out"
         case OSError(errno=int(code)) if code in errno.errorcode:
             return os.strerror(code).lower()
+        case ConnectionAbortedError():
+            return "the connection was aborted"
         case ConnectionResetError():
             return "connection reset by peer"
     return "cannot connect"

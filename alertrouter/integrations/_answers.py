@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -61,12 +61,13 @@ def retry_after(response: Response) -> Duration | None:
     return max(0, int(wait.total_seconds())) * SECOND
 
 
-@asynccontextmanager
-async def time_limit(limit: Duration, what: str) -> AsyncIterator[None]:
+def time_limit(limit: Duration, what: str) -> AbstractAsyncContextManager[None]:
     """Bound an attempt by the integration's own ``timeout``, if it has one: TemporaryError when it is reached."""
-    if limit <= 0:
-        yield
-        return
+    return _limited(limit, what) if limit > 0 else nullcontext()
+
+
+@asynccontextmanager
+async def _limited(limit: Duration, what: str) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(limit / SECOND):
             yield
