@@ -12,14 +12,11 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from alertrouter import ALERTMANAGER_VERSION, __version__, logs
 from alertrouter.api.app import create_app
 from alertrouter.api.router import ReloadError, UnavailableError
 from alertrouter.clock import Clock, SystemClock, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
-from alertrouter.core.matcher_syntax import Mode
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import Reason
 from alertrouter.core.time import SECOND, format_rfc3339
@@ -32,7 +29,8 @@ from alertrouter.intake import Intake
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
 from alertrouter.metrics import Metrics
 from alertrouter.senders import ConfiguredSenders
-from alertrouter.settings import FEATURES, Settings
+from alertrouter.serve import Server
+from alertrouter.startup import FatalError, check, log_advice, matcher_mode
 from alertrouter.store.errors import StoreError
 from alertrouter.store.journal import Journal
 from alertrouter.store.store import Store
@@ -42,8 +40,9 @@ from alertrouter.wire import decode_alerts
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.receiver import Integration
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Moment
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import Slot
     from alertrouter.integrations import Sender
+    from alertrouter.settings import Settings
     from alertrouter.templating.message import Message
 
 log = logging.getLogger(__name__)
@@ -62,18 +62,14 @@ _FLUSHES_AT_ONCE = 50
 # The loop looks at the clock this often at least, so that a clock set forward is noticed.
 _LONGEST_WAIT = 1.0
 _WRITE_BEHIND = 5 * SECOND
-_STOP_SERVING_WITHIN = 5
-
-
-class FatalError(Exception):
-    """The daemon cannot start, or cannot go on; the text says why and what to do."""
 
 
 def run(settings: Settings) -> int:
     """Run the daemon until it is told to stop; the exit status."""
     logs.configure(settings.log_level, settings.log_format)
     try:
-        mode = _mode(settings)
+        mode = matcher_mode(settings)
+        check(settings)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(Daemon(settings, SystemClock(), mode).run())
     except (FatalError, ListenError, ConfigError, StoreError, TemplateError) as error:
@@ -88,19 +84,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     except ImportError:
         return None
     return uvloop.new_event_loop
-
-
-def _mode(settings: Settings) -> Mode:
-    features = settings.features
-    for unknown in sorted(features - FEATURES):
-        raise FatalError(f"unknown option '{unknown}' for --enable-feature")
-    for feature in sorted(features):
-        log.warning("Experimental feature enabled", extra={"feature": feature})
-    if {"classic-mode", "utf8-strict-mode"} <= features:
-        raise FatalError("cannot have both classic and UTF-8 modes enabled")
-    if "classic-mode" in features:
-        return Mode.CLASSIC
-    return Mode.UTF8 if "utf8-strict-mode" in features else Mode.FALLBACK
 
 
 class Daemon:
@@ -248,19 +231,7 @@ class Daemon:
 
     async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
         app = create_app(self, self.settings, self.metrics)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                http="httptools",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                # Clients keep connections for minutes, and a POST that meets one being closed may be lost.
-                timeout_keep_alive=3600,
-                timeout_graceful_shutdown=_STOP_SERVING_WITHIN,
-            )
-        )
+        server = Server(app)
         serving = asyncio.create_task(server.serve(sockets=list(sockets)))
         serving.add_done_callback(self._task_ended)
         stack.push_async_callback(server.end, serving)
@@ -480,9 +451,9 @@ class Daemon:
 
     def _in_force(self, configuration: Configuration) -> None:
         now = self.clock.now()
-        for warning in configuration.warnings:
-            log.warning(warning.message, extra={"where": f"{warning.file}:{warning.line}:{warning.column}"})
-        self.metrics.configured(configuration.routing, configuration.hash, now)
+        routing = configuration.routing
+        log_advice(configuration, self.settings)
+        self.metrics.configured(routing, configuration.hash, now)
         self._journal.reloaded(now, configuration.hash, configuration.original)
 
     def _template_failed(self, error: TemplateError, where: str) -> None:
@@ -515,20 +486,6 @@ class Daemon:
     def attempt(self, record: AttemptRecord) -> None:
         """Note one attempt."""
         self._journal.attempt(record)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, leaving the signals to the daemon."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
-
-    async def end(self, serving: asyncio.Task[None]) -> None:
-        """Take no more requests, answer those under way, and end."""
-        self.should_exit = True
-        await asyncio.wait([serving], timeout=_STOP_SERVING_WITHIN + 1)
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

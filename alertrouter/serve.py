@@ -1,0 +1,45 @@
+"""The HTTP server under the web application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.types import ASGIApp
+
+_STOP_WITHIN = 5
+
+
+class Server(uvicorn.Server):
+    """uvicorn, leaving the signals to the daemon."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                # Clients keep connections for minutes, and a POST that meets one being closed may be lost.
+                timeout_keep_alive=3600,
+                timeout_graceful_shutdown=_STOP_WITHIN,
+            )
+        )
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    async def end(self, serving: asyncio.Task[None]) -> None:
+        """Take no more requests, answer those under way, and end."""
+        self.should_exit = True
+        await asyncio.wait([serving], timeout=_STOP_WITHIN + 1)
