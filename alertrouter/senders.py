@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from alertrouter.config.http import HttpConfig
 from alertrouter.delivery.ports import Limits
-from alertrouter.integrations import Connection, IntegrationConfig, discover
+from alertrouter.integrations import Connection, IntegrationConfig, connect
 from alertrouter.templating.fallbacks import fallbacks_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class ConfiguredSenders:
             config = _config(integration)
             http = self._clients.client(_http_config(config) or self.configuration.http_config)
             connection = Connection(http=http, clock=self._clock, working_directory=Path.cwd())
-            found = discover()[integration.kind].connect(config, connection)
+            found = connect(integration.kind, config, connection)
             self._senders[id(integration)] = found
         return found
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from alertrouter.config.fields import Bool, ConfigModel, Text, Unsigned
 from alertrouter.config.http import HttpConfig
+from alertrouter.integrations._discreet import Discreet, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,3 +131,8 @@ def by_name(found: list[tuple[str, IntegrationKind]]) -> dict[str, IntegrationKi
         kinds[kind.name] = kind
         places[kind.name] = where
     return dict(sorted(kinds.items()))
+
+
+def connect(kind: str, config: IntegrationConfig, connection: Connection) -> Sender:
+    """A sender for this configuration, whose errors tell none of its secrets, whatever the other side repeats."""
+    return Discreet(discover()[kind].connect(config, connection), secrets_of(config))

@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from alertrouter.clock import SystemClock
 from alertrouter.config.http import HttpConfig
-from alertrouter.core.receiver import Integration
-from alertrouter.delivery.ports import DeliverySettings
-from alertrouter.delivery.senders import ConnectedSenders
 from alertrouter.http_client import HttpClients
-from alertrouter.integrations import discover
+from alertrouter.integrations import Connection, connect, discover
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,9 +47,8 @@ async def connected(
     completed = configure(kind, config, **global_values)
     clock = SystemClock()
     clients = HttpClients(clock)
-    senders = ConnectedSenders(clients, clock, directory, DeliverySettings())
-    integration = Integration(kind=kind, index=0, send_resolved=True, config=completed)
+    http = clients.client(getattr(completed, "http_config", None) or HttpConfig())
     try:
-        yield senders.sender(integration)
+        yield connect(kind, completed, Connection(http=http, clock=clock, working_directory=directory))
     finally:
         await clients.aclose()

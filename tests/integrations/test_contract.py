@@ -14,7 +14,6 @@ import pytest
 from alertrouter.config.fields import Secret
 from alertrouter.core.reason import FailureReason
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
-from alertrouter.delivery.senders import secrets_of
 from alertrouter.integrations import (
     HttpIntegrationConfig,
     IntegrationConfig,
@@ -25,6 +24,7 @@ from alertrouter.integrations import (
     slack,
     webhook,
 )
+from alertrouter.integrations._discreet import secrets_of
 from tests.integrations.connected import configure, connected
 from tests.integrations.examples import EXAMPLES, GOLDEN, message
 from tests.receivers import Answer, HttpReceiver, Misbehave, SmtpReceiver
@@ -249,3 +249,25 @@ def test_relative_paths_start_where_they_are_told(tmp_path: Path) -> None:
     assert read_secret("secret", tmp_path, "x_file") == "text"
     with pytest.raises(RejectedError, match="unable to read x_file other: No such file or directory"):
         read_secret("other", tmp_path, "x_file")
+
+
+def test_every_secret_is_found() -> None:
+    config = webhook.WebhookConfig.model_validate(
+        {
+            "url": "https://hooks.test/T0/B0",
+            "http_config": {
+                "basic_auth": {"password": "pass-word"},
+                "http_headers": {"X-A": {"secrets": ["head-er"], "values": ["open"]}},
+                "proxy_url": "http://p/",
+                "proxy_connect_header": {"X-B": ["tun-nel"]},
+            },
+        }
+    )
+
+    assert set(secrets_of(config)) == {
+        "https://hooks.test/T0/B0",
+        "/T0/B0",
+        "pass-word",
+        "head-er",
+        "tun-nel",
+    }
