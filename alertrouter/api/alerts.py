@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from alertrouter.api.http import OK, json_answer, problem
+from alertrouter.api.idle import Idle
 from alertrouter.api.query import AlertQuery
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ class Alerts:
     def __init__(self, router: Router, listing: Listing) -> None:
         self._router = router
         self._listing = listing
+        self._idle = Idle(listing.prepare)
 
     async def post(self, request: Request) -> Answer:
         """Take in alerts: 200 when all were good, 400 with every complaint when some were left out."""
         problems = await self._router.post_alerts(await request.body())
+        self._idle.disturb()
         if not problems:
             return OK
         message = "\n".join(problems)

@@ -6,10 +6,12 @@ its end, its last report and its status are filled in for each answer, and the a
 
 from __future__ import annotations
 
+from functools import lru_cache
+from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from alertrouter.core.labels import label_set_order, order_for_display, order_of_like
+from alertrouter.core.labels import know_fingerprints, label_set_order, order_for_display, order_of_like
 from alertrouter.wire.writing import encode, encode_labels, encode_moment, encode_safely
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Listing:
 
     def __init__(self, router: Router) -> None:
         self._router = router
+        self._prepared = 0
         self._known: list[Known] = []
         self._by_fingerprint: list[Known] = []
         self._groups: list[AggregationGroup] = []
@@ -121,7 +124,7 @@ class Listing:
             pieces = fragment(known)
             if len(known.routes) > 1:
                 receivers = sorted(g.route.receiver.name for g in known.groups if shown is None or g in shown)
-                pieces = (pieces[0], _middle(known, receivers), pieces[2])
+                pieces = (pieces[0], _middle(known, tuple(receivers)), pieces[2])
             text.add(parts, known, pieces, encoded, b",")
 
     def _after_members(self, group: AggregationGroup, headers: dict[Route, bytes], now: Moment) -> bytes:
@@ -137,10 +140,21 @@ class Listing:
             ending += encode_labels(self._router.route_labels(group, now)) + b"}"
         return b'],"labels":' + encode_labels(group.labels) + ending
 
+    def prepare(self, at_most: int) -> bool:
+        """Work ahead on alerts that were never listed, a few at a time; whether any are left."""
+        known = self._router.engine.known
+        # New alerts are at the end. When some have gone meanwhile, a few are left for later.
+        start = min(self._prepared, len(known))
+        some = list(islice(known, start, start + at_most))
+        know_fingerprints(some)
+        self._prepared = start + len(some)
+        return self._prepared < len(known)
+
     def _alerts_in_order(self, engine: Engine) -> list[Known]:
         known = list(engine.known.values())
         # Comparing fifty thousand identities takes less than a millisecond, sorting far more.
         if known != self._known:
+            know_fingerprints([each.labels for each in known])
             self._by_fingerprint = sorted(known, key=_fingerprint)
             self._known = known
         return self._by_fingerprint
@@ -233,18 +247,23 @@ def fragment(known: Known) -> _Fragment:
         generator = b',"generatorURL":' + encode_safely(known.generator_url) if known.generator_url else b""
         pieces = known.listing = (
             b'{"annotations":' + encode_safely(known.annotations) + b',"endsAt":"',
-            _middle(known, [route.receiver.name for route in known.routes], starts),
+            _middle(known, tuple([route.receiver.name for route in known.routes]), starts),
             b'"' + generator + b',"labels":' + encode_safely(known.labels) + b"}",
         )
     return pieces
 
 
-def _middle(known: Known, receivers: Sequence[str], starts: bytes | None = None) -> bytes:
-    return b'","fingerprint":"%b","receivers":%b,"startsAt":"%b","status":' % (
-        known.labels.fingerprint_text.encode(),
-        encode_safely([{"name": name} for name in receivers]),
+def _middle(known: Known, receivers: tuple[str, ...], starts: bytes | None = None) -> bytes:
+    return b'","fingerprint":"%016x","receivers":%b,"startsAt":"%b","status":' % (
+        known.labels.fingerprint,
+        _encode_receivers(receivers),
         starts or encode_moment(known.starts_at, known.starts_offset),
     )
+
+
+@lru_cache(maxsize=1024)
+def _encode_receivers(names: tuple[str, ...]) -> bytes:
+    return encode_safely([{"name": name} for name in names])
 
 
 def _wanted_routes(engine: Engine, query: AlertQuery) -> list[set[Route]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,10 @@ class Server:
             return text_error(500, f"failed to reload config: {error}\n")
         return OK
 
-    async def exposition(self, _: Request) -> Answer:
+    async def exposition(self, request: Request) -> Answer:
         """The metrics."""
-        return Answer(200, self._metrics.exposition(), (_EXPOSITION,))
+        body = self._metrics.exposition()
+        if "gzip" not in (request.header(b"accept-encoding") or ""):
+            return Answer(200, body, (_EXPOSITION,))
+        headers = (_EXPOSITION, (b"content-encoding", b"gzip"), (b"vary", b"Accept-Encoding"))
+        return Answer(200, gzip.compress(body, 4), headers)

@@ -40,6 +40,7 @@ _label_set = msgspec.json.Decoder(dict[str, str])
 
 # URLs that were found to be good; rules are few, and each posts the same one again and again.
 _MOST_URLS = 10_000
+_LONGEST_URL = 2_000
 _good_urls: set[str | None] = {None, ""}
 
 
@@ -91,9 +92,11 @@ def _path(member: str) -> str:
 def _is_good(url: str | None) -> bool:
     if url and not is_uri(url):
         return False
-    if len(_good_urls) >= _MOST_URLS:
-        _good_urls.clear()
-    _good_urls.add(url)
+    if url and len(url) <= _LONGEST_URL:
+        if len(_good_urls) >= _MOST_URLS:
+            _good_urls.clear()
+            _good_urls.update((None, ""))
+        _good_urls.add(url)
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 
@@ -163,6 +164,13 @@ def test_every_series_is_there_from_the_start(server: Server) -> None:
             assert counted["alertmanager_notifications_failed_total", key] == 0
     assert counted["alertmanager_cluster_enabled", ()] == 0
     assert counted["alertmanager_alerts_received_total", (("status", "firing"), ("version", "v2"))] == 0
+
+
+def test_the_metrics_are_compressed_for_those_who_take_it(server: Server) -> None:
+    compressed = server.ask(Step("GET", "/metrics", headers={"accept-encoding": "deflate, gzip"}))
+    assert compressed.headers["content-encoding"] == "gzip"
+    assert "alertmanager_build_info" in gzip.decompress(compressed.body).decode()
+    assert "content-encoding" not in server.get("/metrics").headers
 
 
 def test_the_build_is_a_version_that_clients_can_read(server: Server) -> None:
