@@ -317,17 +317,19 @@ class Delivery:
         self._metrics.request(send.slot.receiver, send.integration.kind, latency / SECOND)
         if error is not None:
             self._metrics.request_failed(send.slot.receiver, send.integration.kind)
-        self._ledger.attempt(
-            AttemptRecord(
-                slot=send.slot,
-                tick=send.tick,
-                number=job.attempts,
-                started_at=job.started_at,
-                latency=latency,
-                error="" if error is None else str(error),
-                reason=None if error is None else error.reason,
-            )
+        record = AttemptRecord(
+            slot=send.slot,
+            tick=send.tick,
+            number=job.attempts,
+            started_at=job.started_at,
+            latency=latency,
+            error="" if error is None else str(error),
+            reason=None if error is None else error.reason,
         )
+        try:
+            self._ledger.attempt(record)
+        except Exception as problem:  # noqa: BLE001 -- what was sent was sent
+            self._ledger_failed(problem)
 
     def _withdraw(self, job: Job, quiet: Quiet) -> None:
         log.debug("Nothing left to tell %s: %s", _name(job.send), quiet.why_not, extra=_about(job))
@@ -369,7 +371,11 @@ class Delivery:
     def _record(self, changes: Changes) -> None:
         if not changes:
             return
-        record = asyncio.ensure_future(self._ledger.record(changes))
+        try:
+            record = asyncio.ensure_future(self._ledger.record(changes))
+        except Exception as problem:  # noqa: BLE001 -- what was sent was sent
+            self._ledger_failed(problem)
+            return
         self._records.add(record)
         record.add_done_callback(self._recorded)
 

@@ -367,6 +367,18 @@ async def test_a_broken_ledger_keeps_nothing_back(caplog: pytest.LogCaptureFixtu
     assert said == ["What is sent cannot be written down: the disk is full"]
 
 
+async def test_what_was_delivered_stays_so_when_the_ledger_takes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World()
+    world.ledger.refusing = True
+    world.delivery.start(flush())
+    await settle()
+
+    assert world.outcomes == ["delivered at 0"]
+    assert "What is sent cannot be written down: the queue is full" in caplog.text
+
+
 async def test_the_intent_is_written_before_the_first_attempt_and_not_again() -> None:
     world = World()
     order: list[str] = []

@@ -23,7 +23,7 @@ from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.slot import GroupId, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.integrations import Sender
@@ -125,18 +125,26 @@ class PlayedLedger:
     notes: list[str] = field(default_factory=list)
     attempts: list[AttemptRecord] = field(default_factory=list)
     broken: bool = False
+    refusing: bool = False
 
     async def intend(self, slot: Slot, at: Moment) -> None:
         if self.broken:
             raise OSError("the disk is full")
         self.notes.append(f"intend {slot.integration}")
 
-    async def record(self, changes: Changes) -> None:
+    def record(self, changes: Changes) -> Awaitable[None]:
+        if self.refusing:
+            raise OSError("the queue is full")
+        return self._record(changes)
+
+    async def _record(self, changes: Changes) -> None:
         if self.broken:
             raise OSError("the disk is full")
         self.notes.append(str(changes.silences[0]))
 
     def attempt(self, record: AttemptRecord) -> None:
+        if self.refusing:
+            raise OSError("the queue is full")
         self.attempts.append(record)
 
 
