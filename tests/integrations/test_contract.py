@@ -57,10 +57,18 @@ HTTP_CASES = [
 
 
 def example(kind: str, name: str, **places: str) -> dict[str, Any]:
-    return {
-        key: value.format(**places) if isinstance(value, str) and value.startswith("{") else value
-        for key, value in example_configs(kind)[name].items()
-    }
+    return _placed(example_configs(kind)[name], places)
+
+
+def _placed(block: dict[str, Any], places: dict[str, str]) -> dict[str, Any]:
+    placed: dict[str, Any] = {}
+    for key, value in block.items():
+        if isinstance(value, dict):
+            placed[key] = _placed(value, places)
+        else:
+            is_place = isinstance(value, str) and value.startswith("{")
+            placed[key] = value.format(**places) if is_place else value
+    return placed
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -180,9 +188,12 @@ async def test_no_secret_is_told(
         if kind == "email":
             config |= {"auth_username": "me"}
         else:
+            # Where the kind cannot do without an authorization of its own, no other can stand beside it.
+            own = config.get("http_config", {})
             config["http_config"] = {
                 "http_headers": {"X-Key": {"secrets": [MARKER]}},
-                **({} if name == "token" else {"basic_auth": {"username": "u", "password": MARKER}}),
+                **({} if own or name == "token" else {"basic_auth": {"username": "u", "password": MARKER}}),
+                **own,
             }
         completed = configure(kind, config)
         assert MARKER in " ".join(secrets_of(completed))
