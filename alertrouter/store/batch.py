@@ -271,7 +271,7 @@ class Batch:
             gone = [(identity,) for identity in self._collected]
             statements.delete[tables.alerts].run(connection, gone)
             statements.delete[tables.alert_ends].run(connection, gone)
-        if self._ends_due:
+        if self._ends_due and self._ends:
             # In the order of their keys neighbours lie on one page.
             due = sorted(islice(self._ends.values(), self._ends_due))
             statements.put[tables.alert_ends].run(connection, due)
