@@ -44,6 +44,7 @@ class Engine:
     def __init__(self) -> None:
         self.remembered = Remembered()
         self.asked = 0
+        self.healths: list[bool] = []
 
     def change(self, changes: Changes) -> Changes:
         self.remembered.add(changes)
@@ -69,8 +70,6 @@ async def fail_and_recover(
     store: Store, opened: Journal, engine: Engine, repair: Callable[[], object], complaint: str
 ) -> None:
     """With the database failing: changes are refused; after the repair all of them are stored."""
-    healths: list[bool] = []
-    opened._on_health = healths.append
     with pytest.raises(StoreError, match=complaint):
         await opened.write(engine.change(fired(alert("Lost"), alert("Lost2"))))
     await until(lambda: not opened.healthy)
@@ -81,7 +80,7 @@ async def fail_and_recover(
         await opened.write(engine.change(silenced(silence())))
     repair()
     await until(lambda: opened.healthy)
-    assert healths == [False, True]
+    assert engine.healths == [False, True]
     assert engine.asked >= 1
     await opened.write(engine.change(fired(alert("After"))))
     assert Remembered.of(store.load()) == engine.remembered
@@ -111,7 +110,7 @@ def test_a_full_disk_is_reported_and_outlived(sqlite_store: Store) -> None:
 
     async def run() -> None:
         engine = Engine()
-        async with journal(sqlite_store, engine.state) as opened:
+        async with journal(sqlite_store, engine.state, on_health=engine.healths.append) as opened:
             for number in range(500):
                 big = engine.change(fired(alert(f"Filler{number}", generator_url="x" * 9000)))
                 try:
@@ -140,7 +139,7 @@ def test_a_locked_database_is_waited_for_and_then_reported(
     engine = Engine()
 
     async def run() -> None:
-        async with journal(sqlite_store, engine.state) as opened:
+        async with journal(sqlite_store, engine.state, on_health=engine.healths.append) as opened:
             await opened.write(engine.change(fired(alert())))
             blocker.execute("BEGIN IMMEDIATE")
             opened._writer._disconnect()
@@ -165,7 +164,7 @@ def test_a_database_server_that_restarts_is_outlived(postgresql: pg.Server) -> N
 
         async def run() -> None:
             engine = Engine()
-            async with journal(store, engine.state) as opened:
+            async with journal(store, engine.state, on_health=engine.healths.append) as opened:
                 await opened.write(engine.change(fired(alert())))
                 forbid(connections=False)
                 await fail_and_recover(store, opened, engine, lambda: forbid(connections=True), "failed")
