@@ -12,7 +12,6 @@ from alertrouter.gotemplate.faults import CallError
 from alertrouter.gotemplate.functions import ANY, STRING, Function, Kind
 from alertrouter.gotemplate.printf import is_nil, sprintf
 from alertrouter.gotemplate.printing import go_string, sprint, sprintln
-from alertrouter.gotemplate.quoting import quote
 from alertrouter.gotemplate.utf8 import byte_length, from_bytes, is_stray, to_bytes
 from alertrouter.gotemplate.values import fields_of, kind_of, truth, type_name
 
@@ -177,12 +176,12 @@ def slice_of(item: Any, *indexes: object) -> object:
     return part if type(part) is cls or cls in (list, tuple) else cls(part)
 
 
-def call(*arguments: object) -> object:
-    """`call f …`: no value of our data model is a function, so it always fails."""
-    if is_nil(arguments[0]):
+def call(shown: str, first: object, *_: object) -> object:
+    """`call f …`: no value of our data model is a function, so it always fails. `shown` is how f was written."""
+    if is_nil(first):
         raise CallError("call of nil")
-    first = arguments[0]
-    shown = quote(first) if isinstance(first, str) else go_string(first)
+    if not shown:  # it was piped
+        shown = first if isinstance(first, str) else f"<{type_name(first)} Value>"
     raise CallError(f"non-function {shown} of type {type_name(first)}")
 
 
@@ -222,9 +221,9 @@ def _js_character(match: re.Match[str]) -> str:
     character = match[0]
     if (special := _JS_SPECIAL.get(character)) is not None:
         return special
-    if character.isprintable():
+    if character.isprintable() or is_stray(character):
         return character
-    return f"\\u{0xFFFD if is_stray(character) else ord(character):04X}"
+    return f"\\u{ord(character):04X}"
 
 
 def urlquery(*arguments: object) -> str:

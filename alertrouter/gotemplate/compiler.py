@@ -8,12 +8,11 @@ the innermost generated frame's line says which node it was, so nothing is kept 
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from alertrouter.gotemplate import running
+from alertrouter.gotemplate import access
 from alertrouter.gotemplate.builtins import BUILTINS, RESULTS, VALUE
-from alertrouter.gotemplate.errors import ExecError, LimitError, ParseError
 from alertrouter.gotemplate.faults import Fault, OverLimit
 from alertrouter.gotemplate.functions import ANY, STRING, Function, Kind
 from alertrouter.gotemplate.nodes import (
@@ -37,39 +36,21 @@ from alertrouter.gotemplate.nodes import (
     Tree,
     Variable,
 )
+from alertrouter.gotemplate.python_syntax import LOAD, STORE, Syntax
+from alertrouter.gotemplate.running import LONG
+from alertrouter.gotemplate.sites import FILE, UNIT, Site, Unit
 from alertrouter.gotemplate.values import NO_VALUE, truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
 
     from alertrouter.gotemplate.running import Run
     from alertrouter.gotemplate.values import MissingKey
 
-_FILE: Final = "<go template>"
-_UNIT: Final = "__unit__"
 _LITERALS = (Bool, Number, String, Nil)
-_LOAD, _STORE = ast.Load(), ast.Store()
 
 if TYPE_CHECKING:
     Body = Callable[[Run, Callable[[str], object], object], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Site:
-    """A place that can fail: its node, the function or method called there, and the nodes of its arguments."""
-
-    node: Any
-    calls: str = ""
-    arguments: tuple[Any, ...] = ()
-
-
-@dataclass(slots=True)
-class Unit:
-    """What is needed to explain a failure inside one generated function."""
-
-    tree: Tree
-    sites: list[_Site] = field(default_factory=list)
 
 
 def compile_tree(
@@ -78,54 +59,8 @@ def compile_tree(
     missing_key: MissingKey,
     escapers: Mapping[str, Callable[[Any], str]],
 ) -> Body:
-    """The Python function of a tree: it gets the run, a way to write, and dot. Raises ParseError."""
+    """The Python function of a tree: it gets the run, a way to write, and dot. Raises OverLimit."""
     return _Compiler(tree, functions, missing_key, escapers).compile()
-
-
-def explain(error: Exception, tree: Tree) -> ExecError:
-    """The error people see for whatever ended a render of this tree."""
-    unit, site = _failing_site(error.__traceback__)
-    limit = isinstance(error, (OverLimit, RecursionError, MemoryError))
-    kind = LimitError if limit else ExecError
-    if unit is None or site is None:
-        return kind(_message(error, ""), name=tree.source.name, template=tree.name)
-    node = site.node
-    if isinstance(error, Fault) and 0 <= error.argument < len(site.arguments):
-        node = site.arguments[error.argument]
-    source = unit.tree.source
-    return kind(
-        _message(error, site.calls),
-        name=source.name,
-        line=source.line(node.position),
-        column=source.byte_column(node.position),
-        template=unit.tree.name,
-        context=str(node),
-    )
-
-
-def _message(error: Exception, calls: str) -> str:
-    match error:
-        case Fault():
-            return str(error)
-        case RecursionError():
-            return "exceeded maximum depth"
-        case MemoryError():
-            return "out of memory"
-        case UnboundLocalError():
-            return "undefined variable"
-    text = str(error) or type(error).__name__
-    return f"error calling {calls}: {text}" if calls else text
-
-
-def _failing_site(trace: TracebackType | None) -> tuple[Unit | None, _Site | None]:
-    unit, line = None, 0
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename is _FILE:
-            unit, line = trace.tb_frame.f_globals[_UNIT], trace.tb_lineno
-        trace = trace.tb_next
-    if unit is None or not 1 <= line <= len(unit.sites):
-        return None, None
-    return unit, unit.sites[line - 1]
 
 
 @dataclass(slots=True)
@@ -136,7 +71,7 @@ class _Value:
     type: str = "any"
 
 
-class _Compiler:
+class _Compiler(Syntax):
     def __init__(
         self,
         tree: Tree,
@@ -152,19 +87,20 @@ class _Compiler:
         self.lines: dict[tuple[Any, ...], int] = {}
         self.globals: dict[str, Any] = {
             "__builtins__": {},
-            _UNIT: self.unit,
+            UNIT: self.unit,
             "NO_VALUE": NO_VALUE,
             "type": type,
             "str": str,
             "len": len,
             "truth": truth,
-            "fault": running.fault,
-            "printed": running.printed,
-            "converted": running.converted,
-            "converted_piped": running.converted_piped,
-            "elements": running.elements,
-            "pairs": running.pairs,
-            "call_method": running.call_method,
+            "fault": access.fault,
+            "printed": access.printed,
+            "converted": access.converted,
+            "converted_piped": access.converted_piped,
+            "elements": access.elements,
+            "pairs": access.pairs,
+            "bind_method": access.bind_method,
+            "call_method": access.call_method,
         }
         self.named: dict[tuple[str, Any], str] = {}
         self.scopes: list[dict[str, str]] = [{"$": "dot"}]
@@ -192,10 +128,9 @@ class _Compiler:
             if hasattr(function, "type_params"):
                 function.type_params = []
             module = ast.Module(body=[function], type_ignores=[])
-            code = compile(module, _FILE, "exec", dont_inherit=True)
+            code = compile(module, FILE, "exec", dont_inherit=True)
         except (RecursionError, MemoryError):
-            source = self.tree.source
-            raise ParseError(f'template "{self.tree.name}" is nested too deeply', name=source.name) from None
+            raise OverLimit(f'template "{self.tree.name}" is nested too deeply') from None
         exec(code, self.globals)  # noqa: S102  # made above from nodes; no text of the template is in it as code
         made: Body = self.globals["template"]
         return made
@@ -205,43 +140,9 @@ class _Compiler:
         key = (id(node), calls, tuple(map(id, arguments)))
         line = self.lines.get(key)
         if line is None:
-            self.unit.sites.append(_Site(node, calls, arguments))
+            self.unit.sites.append(Site(node, calls, arguments))
             line = self.lines[key] = len(self.unit.sites)
         return line
-
-    # Python's syntax, at the current line
-
-    def load(self, name: str) -> ast.expr:
-        return ast.Name(name, _LOAD, lineno=self.line, col_offset=0)
-
-    def const(self, value: Any) -> ast.expr:
-        return ast.Constant(value, lineno=self.line, col_offset=0)
-
-    def call(self, function: ast.expr | str, *arguments: ast.expr) -> ast.expr:
-        if isinstance(function, str):
-            function = self.load(function)
-        return ast.Call(function, list(arguments), [], lineno=self.line, col_offset=0)
-
-    def run_method(self, name: str, *arguments: ast.expr) -> ast.expr:
-        attribute = ast.Attribute(self.load("run"), name, _LOAD, lineno=self.line, col_offset=0)
-        return self.call(attribute, *arguments)
-
-    def walrus(self, name: str, value: ast.expr) -> ast.expr:
-        target = ast.Name(name, _STORE, lineno=self.line, col_offset=0)
-        return ast.NamedExpr(target, value, lineno=self.line, col_offset=0)
-
-    def either(self, test: ast.expr, then: ast.expr, otherwise: ast.expr) -> ast.expr:
-        return ast.IfExp(test, then, otherwise, lineno=self.line, col_offset=0)
-
-    def compare(self, left: ast.expr, operator: ast.cmpop, right: ast.expr) -> ast.expr:
-        return ast.Compare(left, [operator], [right], lineno=self.line, col_offset=0)
-
-    def assign(self, name: str, value: ast.expr) -> ast.stmt:
-        target = ast.Name(name, _STORE, lineno=self.line, col_offset=0)
-        return ast.Assign([target], value, lineno=self.line, col_offset=0)
-
-    def do(self, value: ast.expr) -> ast.stmt:
-        return ast.Expr(value, lineno=self.line, col_offset=0)
 
     def fresh(self, letter: str) -> str:
         self.count += 1
@@ -255,10 +156,6 @@ class _Compiler:
             name = self.named[key] = self.fresh(letter)
             self.globals[name] = value
         return name
-
-    def is_type(self, name: str, value: ast.expr, python_type: str) -> ast.expr:
-        """type(name := value) is python_type"""
-        return self.compare(self.call("type", self.walrus(name, value)), ast.Is(), self.load(python_type))
 
     # Statements
 
@@ -297,6 +194,8 @@ class _Compiler:
         for escaper in node.escapers:
             code = self.call(self.keep("e", self.escapers[escaper]), code)
             value = _Value(code, "string")
+        if node.escapers:
+            code = self.measured(code)
         if value.type != "string":
             kept = self.fresh("t")
             code = self.either(
@@ -369,8 +268,8 @@ class _Compiler:
         self.calls = calls
         self.dot = outer
         inside.insert(0, self.do(self.run_method("tick", cost)))
-        stores: list[ast.expr] = [ast.Name(name, _STORE, lineno=self.line, col_offset=0) for name in targets]
-        target = stores[0] if not two else ast.Tuple(stores, _STORE, lineno=self.line, col_offset=0)
+        stores: list[ast.expr] = [ast.Name(name, STORE, lineno=self.line, col_offset=0) for name in targets]
+        target = stores[0] if not two else ast.Tuple(stores, STORE, lineno=self.line, col_offset=0)
         turns = ast.For(target, self.load(source), inside + turn, [], lineno=self.line, col_offset=0)
         otherwise = [] if node.otherwise is None else self.statements(node.otherwise)
         self.line = self.site(node)
@@ -389,7 +288,7 @@ class _Compiler:
             argument = self.settled(self.pipeline(node.pipe))
         self.line = self.site(node)
         body.append(self.do(self.call(entered, self.load("run"), self.load("write"), argument)))
-        depth = ast.Attribute(self.load("run"), "depth", _STORE, lineno=self.line, col_offset=0)
+        depth = ast.Attribute(self.load("run"), "depth", STORE, lineno=self.line, col_offset=0)
         body.append(ast.AugAssign(depth, ast.Sub(), self.const(1), lineno=self.line, col_offset=0))
         self.calls += 8
 
@@ -455,7 +354,7 @@ class _Compiler:
             return _Value(self.call("fault", self.const("nil is not a command")))
         return self.operand(first)
 
-    def operand(self, node: Operand) -> _Value:
+    def operand(self, node: Operand) -> _Value:  # noqa: PLR0911  # one line for each kind
         """The value of an operand whose type nobody asks for."""
         match node:
             case Dot():
@@ -469,7 +368,7 @@ class _Compiler:
             case Number():
                 self.line = self.site(node)
                 try:
-                    number = running.ideal_number(node)
+                    number = access.ideal_number(node)
                 except Fault as problem:
                     return _Value(self.call("fault", self.const(str(problem))))
                 return _Value(self.const(number), type(number).__name__)
@@ -515,7 +414,7 @@ class _Compiler:
         getter = self.named.get(key)
         if getter is None:
             getter = self.named[key] = self.fresh("g")
-            self.globals[getter] = running.make_getter(name, self.missing_key)
+            self.globals[getter] = access.make_getter(name, self.missing_key)
         return self.call(getter, code)
 
     def method(
@@ -527,29 +426,47 @@ class _Compiler:
         arguments: Sequence[Operand],
         piped: _Value | None,
     ) -> _Value:
-        values: list[ast.expr] = []
-        for argument in arguments:
-            if isinstance(argument, _LITERALS):
-                values.append(self.load(self.keep("n", running.Constant(argument))))
-            else:
-                values.append(self.operand(argument).code)
-        self.line = self.site(
-            node if isinstance(at, type(node)) else at,
-            name,
-            tuple(_last_in(argument) for argument in arguments),
-        )
-        self.calls += 1
-        both = [
-            ast.Tuple(values, _LOAD, lineno=self.line, col_offset=0),
-            ast.Tuple([piped.code] if piped else [], _LOAD, lineno=self.line, col_offset=0),
+        first = None
+        if piped is not None:
+            first, piped = self.evaluated_first(piped)
+        self.line = self.site(at, name)
+        counts = [
+            self.const(len(arguments)),
+            self.const(int(piped is not None)),
+            self.const(self.missing_key),
         ]
-        call = self.call("call_method", code, self.const(name), *both, self.const(self.missing_key))
-        return _Value(self.measured(call))
+        bound = self.call("bind_method", code, self.const(name), *counts)
+        values = [
+            self.load(self.keep("n", access.Constant(argument)))
+            if isinstance(argument, _LITERALS)
+            else self.operand(argument).code
+            for argument in arguments
+        ]
+        self.calls += 1
+        # A call that fails names the chain, an argument that does not fit the node met last.
+        nodes = tuple(_last_in(argument) for argument in arguments)
+        self.line = self.site(node if isinstance(at, type(node)) else at, name, nodes)
+        call = self.call(
+            "call_method", bound, self.tuple(*values), self.tuple(*([piped.code] if piped else []))
+        )
+        return self.after(first, _Value(self.measured(call)))
+
+    def evaluated_first(self, piped: _Value) -> tuple[ast.expr, _Value]:
+        """What is piped is evaluated before the stage it is piped into: an expression that keeps it, and its name."""
+        kept = self.fresh("p")
+        return self.walrus(kept, piped.code), _Value(self.load(kept), piped.type)
+
+    def after(self, first: ast.expr | None, value: _Value) -> _Value:
+        """The value, once the other expression has been evaluated."""
+        if first is None:
+            return value
+        both = self.tuple(first, value.code)
+        return _Value(ast.Subscript(both, self.const(1), LOAD, lineno=self.line, col_offset=0), value.type)
 
     def measured(self, code: ast.expr) -> ast.expr:
         """The result of a function of others, measured when it is not a short text."""
         kept = self.fresh("t")
-        short = self.compare(self.call("len", self.load(kept)), ast.Lt(), self.const(running.LONG))
+        short = self.compare(self.call("len", self.load(kept)), ast.Lt(), self.const(LONG))
         test = ast.BoolOp(ast.And(), [self.is_type(kept, code, "str"), short], lineno=self.line, col_offset=0)
         return self.either(test, self.load(kept), self.run_method("result", self.load(kept)))
 
@@ -570,12 +487,10 @@ class _Compiler:
         builtin = BUILTINS.get(name) is function
         if builtin and name in ("and", "or"):
             return self.short_circuit(name, arguments, piped)
-        kinds = [*fixed, *([variadic] * (count - len(fixed)) if variadic else [])]
+        kinds = access.parameter_kinds(function, count)
         first = None
-        if piped is not None and not all(isinstance(argument, _LITERALS) for argument in arguments):
-            # What is piped was evaluated first.
-            kept = self.fresh("p")
-            first, piped = self.walrus(kept, piped.code), _Value(self.load(kept), piped.type)
+        if piped is not None and not all(map(_is_plain, arguments, kinds)):
+            first, piped = self.evaluated_first(piped)
         values = [self.argument(one, kind) for one, kind in zip(arguments, kinds, strict=False)]
         if piped is not None:
             last = _last_in(arguments[-1]) if arguments else identifier
@@ -592,29 +507,25 @@ class _Compiler:
         else:
             codes = [value.code for value in values]
             self.line = self.site(command, name)
+            if builtin and name == "call":
+                codes.insert(0, self.const(str(arguments[0]) if arguments else ""))
             if function.pass_environment:
                 codes.insert(
-                    0, ast.Attribute(self.load("run"), "environment", _LOAD, lineno=self.line, col_offset=0)
+                    0, ast.Attribute(self.load("run"), "environment", LOAD, lineno=self.line, col_offset=0)
                 )
             called = self.call(self.keep("f", function.call), *codes)
             type_ = RESULTS.get(name, "any") if builtin else "any"
             if not builtin or type_ == "string":
                 called = self.measured(called)
             value = _Value(called, type_)
-        if first is not None:
-            both = ast.Tuple([first, value.code], _LOAD, lineno=self.line, col_offset=0)
-            value = _Value(
-                ast.Subscript(both, self.const(1), _LOAD, lineno=self.line, col_offset=0), value.type
-            )
-        return value
+        return self.after(first, value)
 
     def short_circuit(self, name: str, arguments: Sequence[Operand], piped: _Value | None) -> _Value:
         """`and` gives the first false argument, `or` the first true one, else the last; no later one is evaluated."""
         first: ast.expr | None = None
         values: list[_Value] = []
         if piped is not None and arguments:
-            kept = self.fresh("p")
-            first, piped = self.walrus(kept, piped.code), _Value(self.load(kept), piped.type)
+            first, piped = self.evaluated_first(piped)
         values = [self.argument(argument, VALUE) for argument in arguments]
         if piped is not None:
             values.append(piped)
@@ -629,10 +540,7 @@ class _Compiler:
                 result = self.either(test, self.load(kept), result)
             else:
                 result = self.either(test, result, self.load(kept))
-        if first is not None:
-            both = ast.Tuple([first, result], _LOAD, lineno=self.line, col_offset=0)
-            result = ast.Subscript(both, self.const(1), _LOAD, lineno=self.line, col_offset=0)
-        return _Value(result, type_)
+        return self.after(first, _Value(result, type_))
 
     def equality(self, name: str, values: list[_Value]) -> _Value:
         """Two texts are compared on the spot, anything else by the function."""
@@ -646,7 +554,7 @@ class _Compiler:
         a, b = self.fresh("t"), self.fresh("t")
         unknown, known = (a, b) if right.type == "string" else (b, a)
         both = ast.Tuple(
-            [self.walrus(a, left.code), self.walrus(b, right.code)], _LOAD, lineno=self.line, col_offset=0
+            [self.walrus(a, left.code), self.walrus(b, right.code)], LOAD, lineno=self.line, col_offset=0
         )
         text = values[0 if known == a else 1].code
         if isinstance(text, ast.Constant):
@@ -657,7 +565,7 @@ class _Compiler:
             )
             return _Value(self.either(self.is_type(unknown, other, "str"), quick, slow), "bool")
         first = ast.Subscript(
-            both, self.const(0 if unknown == a else 1), _LOAD, lineno=self.line, col_offset=0
+            both, self.const(0 if unknown == a else 1), LOAD, lineno=self.line, col_offset=0
         )
         test = self.compare(self.call("type", first), ast.Is(), self.load("str"))
         quick = self.compare(self.load(a), operator, self.load(b))
@@ -669,7 +577,7 @@ class _Compiler:
                 return self.operand(node)
             self.line = self.site(node)
             try:
-                value = running.constant(node, kind)
+                value = access.constant(node, kind)
             except Fault as problem:
                 return _Value(self.call("fault", self.const(str(problem))))
             return _Value(self.const(value), "string" if type(value) is str else "any")
@@ -693,6 +601,11 @@ class _Compiler:
             slow = self.call(converter, self.load(kept), self.load(self.keep("k", kind)))
             return _Value(self.either(self.is_type(kept, value.code, "str"), self.load(kept), slow), "string")
         return _Value(self.call(converter, value.code, self.load(self.keep("k", kind))))
+
+
+def _is_plain(node: Operand, kind: Kind) -> bool:
+    """Whether an argument is a constant that fits, so that nobody can tell when it was evaluated."""
+    return isinstance(node, String) and kind.constant in ("any", "string")
 
 
 def _without_last(pipe: Pipe) -> Pipe:

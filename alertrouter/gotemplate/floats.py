@@ -43,7 +43,7 @@ def shortest_exponent(value: float) -> str:
     return f"{'-' * sign}{text[0]}{fraction}e{'-' if power < 0 else '+'}{abs(power):02d}"
 
 
-def format_float(value: float, verb: str, precision: int) -> str:
+def format_float(value: float, verb: str, precision: int) -> str:  # noqa: PLR0911  # one for each form
     """strconv.FormatFloat for one of `e E f g G b x X`; precision -1 asks for the shortest digits."""
     if text := special(value):
         return text

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from alertrouter.gotemplate.quoting import quote
 from alertrouter.gotemplate.utf8 import is_stray
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _SPACE: Final = " \t\r\n"
-_KEYWORDS: Final = frozenset(
-    {"block", "break", "continue", "define", "else", "end", "if", "range", "nil", "template", "with"}
-)
 _SPACES = re.compile(r"[ \t\r\n]+")
 _WORD = re.compile(r"\w*")
 _QUOTED = {
@@ -88,10 +82,35 @@ class Token(NamedTuple):
         )
 
 
+_RESERVED: Final = {
+    **dict.fromkeys(
+        ("block", "break", "continue", "define", "else", "end", "if", "range", "template", "with"),
+        Word.KEYWORD,
+    ),
+    "nil": Word.NIL,
+    "true": Word.BOOL,
+    "false": Word.BOOL,
+}
 _PUNCTUATION: Final = {"=": Word.ASSIGN, "|": Word.PIPE}
+_FOLLOWS_WORD: Final = r"(?=[ \t\r\n.,|:()]|\}\})"
+# The plain forms, which are nearly all there are; whatever they leave is looked at character by character.
+_PLAIN = re.compile(
+    rf"""(?P<SPACE>[ ](?![ \t\r\n-]))
+    |(?P<FIELD>\.[A-Za-z_]\w*){_FOLLOWS_WORD}
+    |(?P<IDENTIFIER>[A-Za-z_]\w*){_FOLLOWS_WORD}
+    |(?P<VARIABLE>\$\w*){_FOLLOWS_WORD}
+    |(?P<STRING>"[^"\\\n]*")
+    |(?P<PIPE>\|)
+    |(?P<DECLARE>:=)
+    """,
+    re.ASCII | re.VERBOSE,
+)
 
 
-def tokens(text: str) -> Iterator[Token]:
+_PLAIN_WORDS: Final[dict[str | None, Word]] = {name: Word[name] for name in _PLAIN.groupindex}
+
+
+def tokens(text: str) -> list[Token]:
     """The tokens of a template, to the first lexical error or the end of the text."""
     return _Lexer(text).run()
 
@@ -114,33 +133,35 @@ class _Lexer:
         self.position = 0
         self.start = 0
         self.depth = 0
+        self.found: list[Token] = []
 
-    def run(self) -> Iterator[Token]:
+    def run(self) -> list[Token]:
         try:
-            yield from self._run()
+            self._run()
         except _Fault as fault:
-            yield Token(Word.ERROR, str(fault), self.start)
+            self.found.append(Token(Word.ERROR, str(fault), self.start))
+        return self.found
 
-    def _run(self) -> Iterator[Token]:
-        text = self.text
+    def _run(self) -> None:
+        text, found = self.text, self.found
         while (opening := text.find("{{", self.position)) >= 0:
             trimmed = text[opening + 2 : opening + 3] == "-" and text[opening + 3 : opening + 4] in (*_SPACE,)
             literal = text[self.position : opening]
             if trimmed:
                 literal = literal.rstrip(_SPACE)
             if literal:
-                yield Token(Word.TEXT, literal, self.position)
+                found.append(Token(Word.TEXT, literal, self.position))
             inside = opening + 2 + 2 * trimmed
             if text.startswith("/*", inside):
                 self._comment(inside)
                 continue
-            yield Token(Word.LEFT, "{{", opening)
+            found.append(Token(Word.LEFT, "{{", opening))
             self.position = inside
             self.depth = 0
-            yield from self._action()
+            self._action()
         if self.position < len(text):
-            yield Token(Word.TEXT, text[self.position :], self.position)
-        yield Token(Word.END_OF_TEXT, "", len(text))
+            found.append(Token(Word.TEXT, text[self.position :], self.position))
+        found.append(Token(Word.END_OF_TEXT, "", len(text)))
 
     def _comment(self, start: int) -> None:
         self.start = start
@@ -167,20 +188,30 @@ class _Lexer:
         if space := _SPACES.match(self.text, self.position):
             self.position = space.end()
 
-    def _action(self) -> Iterator[Token]:
+    def _action(self) -> None:
+        text, found, position = self.text, self.found, self.position
         while True:
-            self.start = self.position
+            match = _PLAIN.match(text, position)
+            if match is not None:
+                word = match[0]
+                kind = _PLAIN_WORDS[match.lastgroup]
+                if kind is Word.IDENTIFIER:
+                    kind = _RESERVED.get(word, kind)
+                found.append(Token(kind, word, position))
+                position = match.end()
+                continue
+            self.start = self.position = position
             if self._at_right():
                 if self.depth:
                     raise _Fault("unclosed left paren")
-                yield Token(Word.RIGHT, "}}", self.position)
+                found.append(Token(Word.RIGHT, "}}", position))
                 self._skip_right()
                 return
             token = self._next()
-            yield token
-            self.position = self.start + len(token.text)
+            found.append(token)
+            position += len(token.text)
 
-    def _next(self) -> Token:  # noqa: C901, PLR0911  # one line for each first character
+    def _next(self) -> Token:  # noqa: C901, PLR0911, PLR0912  # one line for each first character
         if self.start >= len(self.text):
             raise _Fault("unclosed action")
         first = self.text[self.start]
@@ -253,10 +284,7 @@ class _Lexer:
 
     def _identifier(self) -> Token:
         token = self._token(Word.IDENTIFIER, self._name_end())
-        name = token.text
-        if name in _KEYWORDS:
-            return token._replace(word=Word.NIL if name == "nil" else Word.KEYWORD)
-        return token._replace(word=Word.BOOL) if name in ("true", "false") else token
+        return token._replace(word=_RESERVED.get(token.text, token.word))
 
     def _number(self) -> Token:
         end = self._number_end(self.start)

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 MOST_NESTING: Final = 100
 MOST_CHARACTERS: Final = 1024 * 1024
+# Compiling takes some tens of microseconds for each.
+MOST_TOKENS: Final = 50_000
 # Python allows twenty loops inside each other in one function.
 MOST_NESTED_RANGES: Final = 16
 
@@ -73,7 +75,9 @@ def parse(name: str, text: str, functions: Container[str]) -> dict[str, Tree]:
     try:
         return parser.unit()
     except RecursionError:
-        raise ParseError("nested too deeply", name=name, line=source.line(parser.last.position)) from None
+        raise ParseError(
+            "nested too deeply", name=name, line=source.line(parser.tokens[parser.seen].position)
+        ) from None
 
 
 class _End:
@@ -92,9 +96,12 @@ class _Parser:
     def __init__(self, source: Source, functions: Container[str]) -> None:
         self.source = source
         self.functions = functions
-        self.tokens = tokens(source.text)
-        self.waiting: list[Token] = []  # tokens put back, the next one last
-        self.last = Token(Word.END_OF_TEXT, "", 0)
+        self.tokens = (
+            tokens(source.text) if len(source.text) <= MOST_CHARACTERS else [Token(Word.END_OF_TEXT, "", 0)]
+        )
+        self.at = 0  # the next token
+        self.seen = 0  # the furthest token looked at: errors speak of its line
+        self.end = len(self.tokens) - 1  # the end of the text, or an error: can be read again and again
         self.trees: dict[str, Tree] = {}
         self.variables = ["$"]
         self.ranges = 0
@@ -102,34 +109,41 @@ class _Parser:
         self.action_line = 0
         if len(source.text) > MOST_CHARACTERS:
             self.fail(f"template is longer than {MOST_CHARACTERS} characters")
+        if len(self.tokens) > MOST_TOKENS:
+            self.seen = MOST_TOKENS
+            self.fail(f"template has more than {MOST_TOKENS} words")
 
     # Tokens
 
     def next(self) -> Token:
-        if self.waiting:
-            return self.waiting.pop()
-        self.last = next(self.tokens, self.last)
-        return self.last
+        at = self.at
+        if at > self.seen:  # noqa: PLR1730  # asked for every token; a call would cost more
+            self.seen = at
+        if at < self.end:
+            self.at = at + 1
+        return self.tokens[at]
 
     def peek(self) -> Token:
-        token = self.next()
-        self.waiting.append(token)
-        return token
+        at = self.at
+        if at > self.seen:  # noqa: PLR1730  # as above
+            self.seen = at
+        return self.tokens[at]
 
     def next_word(self) -> Token:
         """The next token that is no space."""
         token = self.next()
-        while token.word is Word.SPACE:
-            token = self.next()
-        return token
+        return token if token.word is not Word.SPACE else self.next()
 
     def peek_word(self) -> Token:
-        token = self.next_word()
-        self.waiting.append(token)
+        """The same, left to be read; a space before it is gone."""
+        token = self.peek()
+        if token.word is Word.SPACE:
+            self.at += 1
+            token = self.peek()
         return token
 
     def fail(self, message: str) -> NoReturn:
-        at = self.last.position
+        at = self.tokens[self.seen].position
         raise ParseError(
             message, name=self.source.name, line=self.source.line(at), column=self.source.column(at)
         )
@@ -162,12 +176,13 @@ class _Parser:
         body: list[Node] = []
         while self.peek().word is not Word.END_OF_TEXT:
             if self.peek().word is Word.LEFT:
-                left = self.next()
+                left = self.at
+                self.next()
                 word = self.next_word()
                 if word.word is Word.KEYWORD and word.text == "define":
                     self.define()
                     continue
-                self.waiting += (word, left)
+                self.at = left
             node = self.statement()
             if isinstance(node, _End):
                 self.fail(f"unexpected {node}")
@@ -205,12 +220,13 @@ class _Parser:
     def list(self) -> tuple[list[Node], _End]:
         """list = { statement }, to its `end` or `else`"""
         body: list[Node] = []
-        while self.peek_word().word is not Word.END_OF_TEXT:
+        while True:
+            if self.peek_word().word is Word.END_OF_TEXT:
+                self.fail("unexpected EOF")
             node = self.statement()
             if isinstance(node, _End):
                 return body, node
             body.append(node)
-        self.fail("unexpected EOF")
 
     def statement(self) -> Node | _End:
         """statement = text | "{{" action"""
@@ -224,10 +240,12 @@ class _Parser:
         self.action_line = 0
         return node
 
-    def action(self) -> Node | _End:
+    def action(self) -> Node | _End:  # noqa: PLR0911  # one line for each keyword
         """action = control | pipeline "}}" """
-        token = self.next_word()
+        token = self.peek_word()
         if token.word is Word.KEYWORD:
+            start = self.at
+            self.next()
             match token.text:
                 case "if" | "with" | "range":
                     return self.branch(token.text)
@@ -241,7 +259,7 @@ class _Parser:
                     return _End("end", self.expect(Word.RIGHT, "end").position)
                 case "else":
                     return self.otherwise()
-        self.waiting.append(token)
+            self.at = start
         return Action(token.position, self.pipeline("command", Word.RIGHT))
 
     def otherwise(self) -> _End:
@@ -312,9 +330,9 @@ class _Parser:
         token = self.next_word()
         name = self.template_name(token, context)
         pipe = None
-        following = self.next_word()
-        if following.word is not Word.RIGHT:
-            self.waiting.append(following)
+        if self.peek_word().word is Word.RIGHT:
+            self.next()
+        else:
             pipe = self.pipeline(context, Word.RIGHT)
         return Call(token.position, name, pipe, name)
 
@@ -336,12 +354,12 @@ class _Parser:
         pipe = Pipe(self.peek_word().position)
         self.declarations(pipe, context)
         while True:
-            token = self.next_word()
+            token = self.peek_word()
             if token.word is closing:
+                self.next()
                 break
             if token.word not in _STARTS_OPERAND:
                 self.unexpected(token, context)
-            self.waiting.append(token)
             pipe.commands.append(self.command())
         if not pipe.commands:
             self.fail(f"missing value for {context}")
@@ -352,15 +370,12 @@ class _Parser:
 
     def declarations(self, pipe: Pipe, context: str) -> None:
         while self.peek_word().word is Word.VARIABLE:
+            start = self.at
             variable = self.next()
-            after = self.next()
-            # A space is a token of its own and must come back if this is no declaration.
-            following = self.next_word() if after.word is Word.SPACE else after
+            following = self.next_word()
             comma = following.word is Word.OTHER and following.text == ","
             if not comma and following.word not in (Word.ASSIGN, Word.DECLARE):
-                self.waiting += (
-                    (following, after, variable) if after is not following else (following, variable)
-                )
+                self.at = start
                 return
             pipe.variables.append(Variable(variable.position, variable.text))
             self.variables.append(variable.text)
@@ -380,12 +395,13 @@ class _Parser:
             operand = self.operand()
             if operand is not None:
                 command.operands.append(operand)
-            token = self.next()
+            token = self.peek()
             if token.word is Word.SPACE:
+                self.next()
                 continue
-            if token.word in (Word.RIGHT, Word.RIGHT_PAREN):
-                self.waiting.append(token)
-            elif token.word is not Word.PIPE:
+            if token.word is Word.PIPE:
+                self.next()
+            elif token.word not in (Word.RIGHT, Word.RIGHT_PAREN):
                 self.unexpected(token, "operand")
             break
         if not command.operands:
@@ -401,19 +417,22 @@ class _Parser:
         names: list[str] = []
         while self.peek().word is Word.FIELD:
             names.append(self.next().text[1:])
+        if isinstance(term, (Bool, String, Number, Nil, Dot)):
+            self.fail(f"unexpected . after term {quote(str(term))}")
         match term:
             case Field():
                 return Field(position, (*term.names, *names))
             case Variable():
                 return Variable(position, term.name, tuple(names))
-            case Bool() | String() | Number() | Nil() | Dot():
-                self.fail(f"unexpected . after term {quote(str(term))}")
             case _:
                 return Chain(position, term, tuple(names))
 
-    def term(self) -> Operand | None:  # noqa: PLR0911  # one line for each word
+    def term(self) -> Operand | None:  # noqa: C901, PLR0911  # one line for each word
         """term = literal | function | "." | field | variable | "(" pipeline ")" """
-        token = self.next_word()
+        token = self.peek_word()
+        if token.word not in _STARTS_OPERAND:
+            return None
+        self.next()
         position, text = token.position, token.text
         match token.word:
             case Word.IDENTIFIER:
@@ -436,13 +455,11 @@ class _Parser:
                 return self.number(token)
             case Word.STRING | Word.RAW_STRING:
                 return String(position, text, self.literal(text))
-            case Word.LEFT_PAREN:
+            case _:
                 self.deeper()
                 pipe = self.pipeline("parenthesized pipeline", Word.RIGHT_PAREN)
                 self.nesting -= 1
                 return pipe
-        self.waiting.append(token)
-        return None
 
     def number(self, token: Token) -> Number:
         """A constant has no type of its own: it keeps every reading that is exact."""

@@ -121,7 +121,9 @@ class Directive:
             self.plus_v, self.plus = self.plus, False
         self._fast_class, self._fast = self._shortcut(flags)
 
-    def _shortcut(self, flags: str) -> tuple[type | None, Callable[[object], str] | None]:
+    def _shortcut(  # noqa: PLR0911  # one for each form
+        self, flags: str
+    ) -> tuple[type | None, Callable[[object], str] | None]:
         """Python's own formatting, for the class and the cases in which it provably writes the same."""
         if "#" in flags:
             return None, None
@@ -161,7 +163,9 @@ class Directive:
             return self._bad(value, verb)
         return self._value(value, verb, erroring=erroring)
 
-    def _value(self, value: object, verb: str, *, erroring: bool = False) -> str:  # noqa: PLR0911  # one line per kind
+    def _value(  # noqa: C901, PLR0911  # one line for each kind
+        self, value: object, verb: str, *, erroring: bool = False
+    ) -> str:
         own = getattr(type(value), "__go_string__", None)
         if own is not None and not erroring and not self.sharp_v and verb in "vsxXq":
             return self._string(own(value), verb, value)
@@ -177,7 +181,7 @@ class Directive:
             case "complex":
                 return self._complex(complex(value), verb, value)  # type: ignore[call-overload]
             case "string":
-                return self._string(str.__str__(value), verb, value)  # type: ignore[arg-type]
+                return self._string(str.__str__(value), verb, value)
             case "slice":
                 texts = [self._value(element, verb, erroring=erroring) for element in value]  # type: ignore[attr-defined]
                 return self._bracketed(value, texts, "[", "]")
@@ -246,10 +250,7 @@ class Directive:
         if not raw:
             return self._padding(self.width or 0)
         prefix = ("0" + verb) if self.sharp else ""
-        if self.space:
-            text = " ".join(prefix + f"{byte:02x}" for byte in raw)
-        else:
-            text = prefix + raw.hex()
+        text = " ".join(prefix + f"{byte:02x}" for byte in raw) if self.space else prefix + raw.hex()
         return self._pad(text.upper() if verb == "X" else text)
 
     # Numbers
@@ -319,7 +320,7 @@ class Directive:
             precision=self.precision,
         )
         signed.plus = True
-        return f"({real}{signed._float(number.imag, verb, value)}i)"  # noqa: SLF001  # another one of this class
+        return f"({real}{signed._float(number.imag, verb, value)}i)"
 
     def _float_text(self, number: float, verb: str, precision: int) -> str:
         if self.precision is not None:
@@ -382,37 +383,16 @@ class _Printer:
         return joined(out)
 
     def _directive(self, text: str, position: int, out: list[str]) -> int:
+        """What follows a `%`; returns where the next piece begins."""
         self.good, self.after_index = True, False
         start = position
         while position < len(text) and text[position] in "#0+- ":
             position += 1
         flags = text[start:position]
-        position = self._index(text, position)
-        if text.startswith("*", position):
-            position += 1
-            width = self._from_argument()
-            if width is None:
-                out.append("%!(BADWIDTH)")
-            elif width < 0:
-                width, flags = -width, flags.replace("0", "") + "-"
-            self.after_index = False
-        else:
-            width, position = _number(text, position)
-            self.good = self.good and not (self.after_index and width is not None)
-        precision: int | None = None
-        if text.startswith(".", position):
-            self.good = self.good and not self.after_index
-            position = self._index(text, position + 1)
-            if text.startswith("*", position):
-                position += 1
-                precision = self._from_argument()
-                if precision is None or precision < 0:
-                    precision = None
-                    out.append("%!(BADPREC)")
-                self.after_index = False
-            else:
-                precision, position = _number(text, position)
-                precision = precision or 0
+        width, position = self._width(text, position, out)
+        if width is not None and width < 0:
+            width, flags = -width, flags.replace("0", "") + "-"
+        precision, position = self._precision(text, position, out)
         if not self.after_index:
             position = self._index(text, position)
         if position >= len(text):
@@ -426,13 +406,40 @@ class _Printer:
         elif self.number >= len(self.arguments):
             out.append(f"%!{verb}(MISSING)")
         else:
-            directive = Directive(verb, flags=flags, width=width, precision=precision)
             self.room += (width or 0) + (precision or 0)
             if self.room > MOST:
                 raise OverLimit(f"text is longer than {MOST} characters")
+            directive = Directive(verb, flags=flags, width=width, precision=precision)
             out.append(directive.write(self.arguments[self.number]))
             self.number += 1
         return position + 1
+
+    def _width(self, text: str, position: int, out: list[str]) -> tuple[int | None, int]:
+        position = self._index(text, position)
+        if not text.startswith("*", position):
+            width, position = _number(text, position)
+            self.good = self.good and not (self.after_index and width is not None)
+            return width, position
+        width = self._from_argument()
+        if width is None:
+            out.append("%!(BADWIDTH)")
+        self.after_index = False
+        return width, position + 1
+
+    def _precision(self, text: str, position: int, out: list[str]) -> tuple[int | None, int]:
+        if not text.startswith(".", position):
+            return None, position
+        self.good = self.good and not self.after_index
+        position = self._index(text, position + 1)
+        if not text.startswith("*", position):
+            precision, position = _number(text, position)
+            return precision or 0, position
+        precision = self._from_argument()
+        if precision is None or precision < 0:
+            precision = None
+            out.append("%!(BADPREC)")
+        self.after_index = False
+        return precision, position + 1
 
     def _index(self, text: str, position: int) -> int:
         """An explicit argument index `[n]`, if there is one."""

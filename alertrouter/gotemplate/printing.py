@@ -26,7 +26,7 @@ def go_string(value: object) -> str:
     return own(value) if own is not None else plain_string(value)
 
 
-def plain_string(value: object) -> str:
+def plain_string(value: object) -> str:  # noqa: PLR0911  # one line for each kind
     """The text of a value by its kind alone, without its `__go_string__`."""
     match kind_of(value):
         case "nil":
@@ -34,13 +34,13 @@ def plain_string(value: object) -> str:
         case "bool":
             return "true" if value else "false"
         case "int":
-            return int.__repr__(value)  # type: ignore[arg-type]  # the kind says so
+            return int.__repr__(value)
         case "float":
             return float_string(float(value))  # type: ignore[arg-type]
         case "complex":
-            return complex_string(complex(value))  # type: ignore[call-overload, no-any-return]
+            return complex_string(complex(value))  # type: ignore[call-overload]
         case "string":
-            return str.__str__(value)  # type: ignore[arg-type]
+            return str.__str__(value)
         case "slice":
             return "[" + " ".join(map(go_string, value)) + "]"  # type: ignore[call-overload]
         case "map":

@@ -6,10 +6,11 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from alertrouter.gotemplate.builtins import BUILTINS
-from alertrouter.gotemplate.compiler import compile_tree, explain
+from alertrouter.gotemplate.compiler import compile_tree
 from alertrouter.gotemplate.contextual import ESCAPERS, Analysis
 from alertrouter.gotemplate.parser import parse
 from alertrouter.gotemplate.running import Limits, Run
+from alertrouter.gotemplate.sites import explain
 from alertrouter.gotemplate.values import EMPTY, NO_VALUE
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ _MOST_CACHED = 4096
 
 
 class Template:
-    """One compiled text, bound to the set it was compiled against. Made by `TemplateSet.text` and `.html`."""
+    """One text, bound to the set it was made against. Made by `TemplateSet.text` and `.html`; safe to share."""
 
-    __slots__ = ("_body", "_limits", "_templates", "_tree")
+    __slots__ = ("_body", "_compile", "_limits", "_templates", "_tree")
 
-    def __init__(self, tree: Tree, body: Body, templates: Mapping[str, Body], limits: Limits) -> None:
+    def __init__(
+        self, tree: Tree, compile_body: Callable[[Tree], Body], templates: Mapping[str, Body], limits: Limits
+    ) -> None:
         self._tree = tree
-        self._body = body
+        # Compiled when first rendered: a configuration has many texts that are seldom needed.
+        self._body: Body | None = None
+        self._compile = compile_body
         self._templates = templates
         self._limits = limits
 
@@ -38,7 +43,10 @@ class Template:
         """The text for `data`. Raises ExecError; the environment goes to functions that ask for it."""
         run = Run(self._templates, environment, self._limits)
         try:
-            self._body(run, run.pieces.append, NO_VALUE if data is None else data)
+            body = self._body
+            if body is None:
+                body = self._body = self._compile(self._tree)
+            body(run, run.pieces.append, NO_VALUE if data is None else data)
             return run.text()
         except Exception as error:  # noqa: BLE001  # the border: every failure of a template is an ExecError
             problem = explain(error, self._tree)
@@ -118,7 +126,7 @@ class TemplateSet:
                 )
 
             bodies = _Bodies(find)
-        return Template(tree, self._compile(tree), bodies, self._limits)
+        return Template(tree, self._compile, bodies, self._limits)
 
     def html(self, source: str, name: str = "") -> Template:
         """Compile an inline text in HTML mode: what it prints is escaped for the place where it stands."""
@@ -140,7 +148,7 @@ class TemplateSet:
             analysis, bodies = self._analysis, self._html_bodies
         with self._analysing:
             escaped = analysis.escape(tree)
-        return Template(tree, self._compile(escaped), bodies, self._limits)
+        return Template(escaped, self._compile, bodies, self._limits)
 
     def names(self) -> list[str]:
         """All defined names, sorted."""

@@ -160,6 +160,8 @@ def data_from_json(text: str) -> Data:
 def _dict(*arguments: object) -> dict[str, object]:
     if len(arguments) % 2:
         raise ValueError("dict requires an even number of arguments")
+    if not all(type(key) is str for key in arguments[::2]):
+        raise ValueError("dict keys must be strings")
     return {str(arguments[i]): arguments[i + 1] for i in range(0, len(arguments), 2)}
 
 

@@ -21,7 +21,8 @@ from alertrouter.gotemplate.contextual.context import (
     join,
     nudge,
 )
-from alertrouter.gotemplate.contextual.transitions import Reader, StructureError
+from alertrouter.gotemplate.contextual.steps import StructureError
+from alertrouter.gotemplate.contextual.transitions import Reader
 from alertrouter.gotemplate.errors import EscapeError
 from alertrouter.gotemplate.nodes import Action, Branch, Call, Identifier, Jump, Node, Source, Text, Tree
 from alertrouter.gotemplate.quoting import quote
@@ -91,22 +92,22 @@ class Analysis:
 
     def escape(self, tree: Tree) -> Tree:
         """The tree with its escapers, as a whole document or fragment. Raises EscapeError."""
-        outputs, derived = dict(self.outputs), dict(self.derived)
+        known = dict(self.outputs), dict(self.derived)
         self._work = 0
         self._called = set()
         self._loop = None
         self._current = tree
         try:
             context, escaped = self._template(Context(), tree, tree.name)
-            if context.state is not State.TEXT:
-                raise EscapeError(f"ends in a non-text context: {context}", name=tree.name)
-        except RecursionError:
-            self.outputs, self.derived = outputs, derived
-            raise EscapeError("templates are nested too deeply for HTML mode", name=tree.name) from None
-        except EscapeError:
+        except (EscapeError, RecursionError) as error:
             # What was assumed on the way to a failure is not known to hold.
-            self.outputs, self.derived = outputs, derived
-            raise
+            self.outputs, self.derived = known
+            if isinstance(error, EscapeError):
+                raise
+            raise EscapeError("templates are nested too deeply for HTML mode", name=tree.name) from None
+        if context.state is not State.TEXT:
+            self.outputs, self.derived = known
+            raise EscapeError(f"ends in a non-text context: {context}", name=tree.name)
         return escaped
 
     def _fail(self, message: str, node: Any) -> NoReturn:
@@ -218,12 +219,11 @@ class Analysis:
         return after, escaped[0]
 
     def _join(
-        self, first: Context, second: Context, node: Any, keyword: str, prefix: str = "", at: Any = None
+        self, first: Context, second: Context, at: Branch | Jump, keyword: str, prefix: str = ""
     ) -> Context:
         joined = join(first, second)
         if joined is None:
-            message = f"{prefix}{{{{{keyword}}}}} branches end in different contexts: {first}, {second}"
-            self._fail(message, at or node)
+            self._fail(f"{prefix}{{{{{keyword}}}}} branches end in different contexts: {first}, {second}", at)
         return joined
 
     def _range(self, context: Context, node: Branch) -> tuple[Context, Node]:
@@ -231,19 +231,19 @@ class Analysis:
         outer = self._loop
         self._loop = _Loop()
         after, body = self._list(context, node.body)
-        after = self._leave(after, node)
+        after = self._leave(after)
         if after != context:
             self._loop = _Loop()
             again, _ = self._list(after, node.body)
             after = self._join(after, again, node, "range", "on range loop re-entry: ")
-            after = self._leave(after, node)
+            after = self._leave(after)
         self._loop = outer
         other, otherwise = self._list(context, node.otherwise or [])
         after = self._join(after, other, node, "range")
         escaped = replace(node, body=body, otherwise=None if node.otherwise is None else otherwise)
         return after, escaped
 
-    def _leave(self, after: Context, node: Branch) -> Context:
+    def _leave(self, after: Context) -> Context:
         assert self._loop is not None
         for context, jump in self._loop.breaks:
             after = self._join(after, context, jump, "range", "at range loop break: ")
@@ -256,8 +256,8 @@ class Analysis:
     def _text(self, context: Context, node: Text) -> tuple[Context, Node]:
         text = node.text
         reader = Reader(text)
-        pieces: list[str] = []
-        written = position = 0
+        edited = _Edited(text)
+        position = 0
         while position < len(text):
             try:
                 after, end = reader.advance(context, position)
@@ -272,37 +272,17 @@ class Analysis:
                     shown=False,
                 ) from None
             if context.state in (State.TEXT, State.RCDATA):
-                stop = end
-                if after.state is not context.state:
-                    tag = text.rfind("<", position, end)
-                    stop = tag if tag >= 0 else end
-                for less in _LESS.finditer(text, position, stop):
-                    pieces += (text[written : less.start()], "&lt;")
-                    written = less.end()
-            elif context.state in COMMENTS and context.delimiter is Delimiter.NONE:
-                if context.state is State.JS_BLOCK_COMMENT:
-                    has_line_end = any(c in text[written:end] for c in "\n\r\u2028\u2029")
-                    pieces.append("\n" if has_line_end else " ")
-                elif context.state is State.CSS_BLOCK_COMMENT:
-                    pieces.append(" ")
-                written = end
-            if (
-                after.state is not context.state
-                and after.state in COMMENTS
-                and after.delimiter is Delimiter.NONE
-            ):
-                pieces.append(text[written : end - _OPENING.get(after.state, 2)])
-                written = end
-            if context.state in SCRIPT_LITERALS and _SPECIAL_TAG.search(text, position, end):
-                pieces.append(text[written:position])
-                pieces.append(_SPECIAL_TAG.sub(r"\\x3C\1", text[position:end]))
-                written = end
+                edited.escape_less(position, end, leaves=after.state is not context.state)
+            elif _in_comment(context):
+                edited.drop_comment(context.state, end)
+            if after.state is not context.state and _in_comment(after):
+                edited.drop(end - _OPENING.get(after.state, 2), end)
+            if context.state in SCRIPT_LITERALS:
+                edited.escape_tags(position, end)
             context, position = after, end
-        if not written:
+        if not edited.written:
             return context, node
-        if context.state not in COMMENTS or context.delimiter is not Delimiter.NONE:
-            pieces.append(text[written:])
-        return context, Text(node.position, "".join(pieces))
+        return context, Text(node.position, edited.result(to_end=not _in_comment(context)))
 
     # Values
 
@@ -345,6 +325,48 @@ class Analysis:
                 return ("url escape",)
         last = "css escape" if context.state in _CSS_STRINGS else "url normalize"
         return ("url filter", last) if context.url_part is UrlPart.NONE else (last,)
+
+
+class _Edited:
+    """A text while it is changed from its start to its end."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.pieces: list[str] = []
+        self.written = 0  # how far the text has been dealt with
+
+    def drop(self, start: int, end: int, instead: str = "") -> None:
+        self.pieces += (self.text[self.written : start], instead)
+        self.written = end
+
+    def escape_less(self, start: int, end: int, *, leaves: bool) -> None:
+        """Each `<` of element text that begins nothing; the last one does when the text is left there."""
+        if leaves:
+            tag = self.text.rfind("<", start, end)
+            end = tag if tag >= 0 else end
+        for less in _LESS.finditer(self.text, start, end):
+            self.drop(less.start(), less.end(), "&lt;")
+
+    def drop_comment(self, state: State, end: int) -> None:
+        """A comment is white space, and a line's end if it holds one."""
+        comment = self.text[self.written : end]
+        self.written = end
+        if state is State.JS_BLOCK_COMMENT:
+            self.pieces.append("\n" if any(c in comment for c in "\n\r\u2028\u2029") else " ")
+        elif state is State.CSS_BLOCK_COMMENT:
+            self.pieces.append(" ")
+
+    def escape_tags(self, start: int, end: int) -> None:
+        """Inside a script's literal nothing may look like the end of the script."""
+        if _SPECIAL_TAG.search(self.text, start, end):
+            self.drop(start, end, _SPECIAL_TAG.sub(r"\\x3C\1", self.text[start:end]))
+
+    def result(self, *, to_end: bool) -> str:
+        return "".join(self.pieces) + (self.text[self.written :] if to_end else "")
+
+
+def _in_comment(context: Context) -> bool:
+    return context.state in COMMENTS and context.delimiter is Delimiter.NONE
 
 
 _OPENING: Final = {State.HTML_COMMENT: 4, State.JS_HTML_OPEN_COMMENT: 4, State.JS_HTML_CLOSE_COMMENT: 3}
