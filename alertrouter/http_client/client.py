@@ -19,7 +19,6 @@ from alertrouter.http_client.files import read_credential
 from alertrouter.http_client.oauth2 import TokenSource
 from alertrouter.http_client.proxy import Proxies, from_environment
 from alertrouter.http_client.tls import WatchedContext
-from alertrouter.http_client.wire import AiohttpWire, HttpxWire, Wire
 
 if TYPE_CHECKING:
     import ssl
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from alertrouter.clock import Clock
     from alertrouter.config.http import HttpConfig
     from alertrouter.http_client.response import Response
+    from alertrouter.http_client.wire import Wire
 
 USER_AGENT = f"Alertmanager/{ALERTMANAGER_VERSION}"
 
@@ -220,11 +220,13 @@ class _Pool:
         return wire
 
     def _new_wire(self, kind: str) -> Wire:
-        match kind:
-            case "":
-                return DirectWire(self.context, self._server_name)
-            case "http proxy":
-                return AiohttpWire(self.context, self._server_name, self._connect_headers)
+        if not kind:
+            return DirectWire(self.context, self._server_name)
+        # Proxies are rare, and these libraries take long to load.
+        from alertrouter.http_client.wire import AiohttpWire, HttpxWire
+
+        if kind == "http proxy":
+            return AiohttpWire(self.context, self._server_name, self._connect_headers)
         return HttpxWire(self.context, self._server_name, proxy=kind, http2=self._http2)
 
     async def retire(self) -> None:
