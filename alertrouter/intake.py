@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from xxhash import xxh3_128_digest
+
 from alertrouter.core.alert import Alert, problem_with
 from alertrouter.core.labels import Labels  # noqa: TC001 - a named tuple's annotations are looked at
+from alertrouter.core.matcher_syntax import is_valid_label_name
 from alertrouter.engine.engine import Received
-from alertrouter.wire import labels_from_raw, read_moment
+from alertrouter.wire import labels_from_raw, read_moment, shared_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,23 +24,24 @@ if TYPE_CHECKING:
     from alertrouter.engine.known import Known
     from alertrouter.wire import RawAlert
 
+# Sets of label names that are known to be good; rules are few, and each has its own.
+_MOST_NAMES = 10_000
+
 
 class _Seen(NamedTuple):
-    """How an alert was reported last, to the byte. A client sends the same alert in the same bytes each time."""
+    """How an alert was reported last: which annotations stood in bytes with which digest."""
 
     known: Known
-    parsed_annotations: Labels
-    annotations: bytes
-    starts_text: str | None
-    starts_at: Moment
-    generator_url: str | None
+    annotations: Labels
+    annotations_digest: bytes
 
 
 class _Report(NamedTuple):
-    """One posted alert, read: nothing in it can refuse the request any more."""
+    """One posted alert, read: nothing in it can refuse the request any more. ``seen``: it may be a heartbeat."""
 
     raw: RawAlert
     key: bytes
+    annotations_digest: bytes
     starts: tuple[Moment | None, int]
     ends: tuple[Moment | None, int]
     labels: Labels
@@ -69,7 +74,10 @@ class Intake:
     def __init__(self, engine: Engine, mode: Mode) -> None:
         self._engine = engine
         self._mode = mode
+        # By a digest of the bytes of the labels, which are several times as long.
         self._seen: dict[bytes, _Seen] = {}
+        self._seed = secrets.randbits(64)
+        self._good_names: set[tuple[str, ...]] = set()
         self._moments: dict[str, tuple[Moment | None, int]] = {}
 
     def take(self, posted: Iterable[RawAlert], now: Moment) -> Taken:
@@ -84,21 +92,19 @@ class Intake:
     def _read(self, raw: RawAlert) -> _Report:
         starts = self._moment(raw.startsAt)
         ends = self._moment(raw.endsAt)
-        key = bytes(raw.labels)
+        key = xxh3_128_digest(raw.labels, self._seed)
+        annotations_digest = xxh3_128_digest(raw.annotations, self._seed)
         seen = self._seen.get(key)
-        if (
-            seen is not None
-            and raw.startsAt == seen.starts_text
-            and raw.generatorURL == seen.generator_url
-            and bytes(raw.annotations) == seen.annotations
-        ):
-            return _Report(raw, key, starts, ends, seen.known.labels, seen.parsed_annotations, seen)
+        if seen is not None and seen.annotations_digest == annotations_digest:
+            return _Report(
+                raw, key, annotations_digest, starts, ends, seen.known.labels, seen.annotations, seen
+            )
         labels = labels_from_raw(raw.labels).without_empty()
         annotations = labels_from_raw(raw.annotations, "annotations")
-        return _Report(raw, key, starts, ends, labels, annotations, None)
+        return _Report(raw, key, annotations_digest, starts, ends, labels, annotations, None)
 
     def _take(self, report: _Report, taken: Taken, now: Moment) -> None:
-        if report.seen is not None and self._heartbeat(report.seen, report.ends, now):
+        if report.seen is not None and self._heartbeat(report, report.seen.known, now):
             taken.firing += 1
             return
         alert = self._alert(report, now)
@@ -107,36 +113,27 @@ class Intake:
             taken.firing += 1
         else:
             taken.resolved += 1
-        problem = problem_with(alert, self._mode)
-        if problem is not None:
-            taken.problems.append(problem)
-            return
+        if not self._is_surely_good(alert):
+            problem = problem_with(alert, self._mode)
+            if problem is not None:
+                taken.problems.append(problem)
+                return
         known = self._engine.take_in(alert, taken.received, now)
-        if (
-            known is not None
-            and report.raw.startsAt is not None
-            and known.starts_at == alert.starts_at
-            and known.annotations == alert.annotations
-        ):
-            self._seen[report.key] = _Seen(
-                known,
-                known.annotations,
-                bytes(report.raw.annotations),
-                report.raw.startsAt,
-                alert.starts_at,
-                report.raw.generatorURL,
-            )
+        if known is not None and known.annotations == alert.annotations:
+            self._seen[report.key] = _Seen(known, known.annotations, report.annotations_digest)
 
-    def _heartbeat(self, seen: _Seen, ends: tuple[Moment | None, int], now: Moment) -> bool:
-        known = seen.known
+    def _heartbeat(self, report: _Report, known: Known, now: Moment) -> bool:
+        """Take in a report that says nothing new but a later end; False when it says more."""
+        assert report.seen is not None
         if (
             known.gone
             or known.ends_at <= now
-            or known.annotations is not seen.parsed_annotations
-            or known.starts_at != seen.starts_at
+            or known.annotations is not report.seen.annotations
+            or known.starts_at != report.starts[0]
+            or known.generator_url != (report.raw.generatorURL or "")
         ):
             return False
-        ends_at, offset = ends
+        ends_at, offset = report.ends
         if ends_at is None:
             timeout = self._engine.routing.resolve_timeout
             self._engine.beat(known, now + timeout, now, timeout=True)
@@ -145,6 +142,29 @@ class Intake:
             return False
         self._engine.beat(known, ends_at, now, timeout=False, ends_offset=offset)
         return True
+
+    def _is_surely_good(self, alert: Alert) -> bool:
+        """Whether nothing can be wrong with an alert, found out at a fraction of what it costs to say what is."""
+        assert alert.ends_at is not None
+        labels, annotations = alert.labels, alert.annotations
+        return (
+            bool(labels)
+            and alert.ends_at >= alert.starts_at
+            and self._are_good_names(tuple(labels))
+            and self._are_good_names(tuple(annotations))
+            and "".join(labels.values()).isascii()
+            and "".join(annotations.values()).isascii()
+        )
+
+    def _are_good_names(self, names: tuple[str, ...]) -> bool:
+        if names in self._good_names:
+            return True
+        good = all(is_valid_label_name(name, self._mode) for name in names)
+        if good:
+            if len(self._good_names) >= _MOST_NAMES:
+                self._good_names.clear()
+            self._good_names.add(names)
+        return good
 
     def _alert(self, report: _Report, now: Moment) -> Alert:
         starts_at, starts_offset = report.starts
@@ -160,7 +180,7 @@ class Intake:
             starts_at=starts_at,
             ends_at=ends_at,
             updated_at=now,
-            generator_url=report.raw.generatorURL or "",
+            generator_url=shared_text(report.raw.generatorURL or ""),
             timeout=timeout,
             starts_offset=starts_offset,
             ends_offset=ends_offset,

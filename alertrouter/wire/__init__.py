@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alertrouter.wire.errors import SchemaError
-from alertrouter.wire.posted_alert import RawAlert, decode_alerts, labels_from_raw, read_moment
+from alertrouter.wire.posted_alert import RawAlert, decode_alerts, labels_from_raw, read_moment, shared_text
 from alertrouter.wire.posted_silence import PostedMatcher, PostedSilence, decode_silence
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "decode_silence",
     "labels_from_raw",
     "read_moment",
+    "shared_text",
 ]

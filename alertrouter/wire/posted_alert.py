@@ -43,6 +43,16 @@ _MOST_URLS = 10_000
 _LONGEST_URL = 2_000
 _good_urls: set[str | None] = {None, ""}
 
+# Most values of labels and annotations are those of thousands of other alerts, and one object can stand for all. Few
+# enough to stay near the processor: those that come again and again are soon back after it was emptied.
+_MOST_TEXTS = 4096
+_texts: dict[str, str] = {}
+_one_text = _texts.setdefault
+
+# Names that were found to be in order, as those of Prometheus are; rules are few, and each has its own.
+_MOST_ORDERS = 10_000
+_orders: set[tuple[str, ...]] = set()
+
 
 def decode_alerts(body: bytes) -> list[RawAlert]:
     """The alerts of a request body, checked against the schema but for the inside of labels and the times.
@@ -68,10 +78,30 @@ def labels_from_raw(raw: bytes | Raw, member: str = "labels") -> Labels:
     ``member`` is ``labels`` or ``annotations``.
     """
     try:
-        return Labels(_label_set.decode(raw))
+        pairs = _label_set.decode(raw)
     except (msgspec.MsgspecError, UnicodeError):
         value = read_json(memoryview(raw), "alerts")
         return Labels({} if value is None else read_labels(value, "alerts", _path(member)))
+    if len(_texts) > _MOST_TEXTS:
+        _texts.clear()
+    for name, value in pairs.items():
+        pairs[name] = _one_text(value, value)
+    names = tuple(pairs)
+    return Labels.in_order(pairs) if names in _orders or _is_in_order(names) else Labels(pairs)
+
+
+def _is_in_order(names: tuple[str, ...]) -> bool:
+    if list(names) != sorted(names):
+        return False
+    if len(_orders) >= _MOST_ORDERS:
+        _orders.clear()
+    _orders.add(names)
+    return True
+
+
+def shared_text(text: str) -> str:
+    """A text equal to this one; the same object as for others before where that saves memory."""
+    return _one_text(text, text)
 
 
 def read_moment(text: str | None) -> tuple[Moment | None, int]:
