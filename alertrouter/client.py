@@ -135,12 +135,25 @@ class Status(TypedDict):
     versionInfo: dict[str, str]
 
 
-class ApiError(Exception):
-    """The server did not do what was asked; the text is amtool's. `status` is 0 when there was no answer."""
+class Trial(TypedDict):
+    """What one integration answered to a test message; alertrouter only."""
 
-    def __init__(self, text: str, *, status: int = 0) -> None:
+    integration: str
+    ok: bool
+    error: str
+    seconds: float
+
+
+class ApiError(Exception):
+    """The server did not do what was asked; the text is amtool's. `status` is 0 when there was no answer.
+
+    ``explained``: the text is the server's own explanation.
+    """
+
+    def __init__(self, text: str, *, status: int = 0, explained: bool = False) -> None:
         super().__init__(text)
         self.status = status
+        self.explained = explained
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +164,7 @@ class _Operation:
     path: str
     name: str
     failures: Mapping[int, str] = field(default_factory=dict)
+    api: str = "/api/v2"
 
 
 _BAD_REQUEST = {400: "BadRequest", 500: "InternalServerError"}
@@ -163,6 +177,7 @@ _GET_GROUPS = _Operation("GET", "/alerts/groups", "getAlertGroups", _BAD_REQUEST
 _GET_SILENCES = _Operation("GET", "/silences", "getSilences", _BAD_REQUEST)
 _POST_SILENCES = _Operation("POST", "/silences", "postSilences", {400: "BadRequest", 404: "NotFound"})
 _GET_SILENCE = _Operation("GET", "/silence/{silenceID}", "getSilence", _NOT_FOUND)
+_TEST_RECEIVER = _Operation("POST", "/receivers/{receiver}/test", "testReceiver", api="/api/alertrouter/v1")
 _DELETE_SILENCE = _Operation("DELETE", "/silence/{silenceID}", "deleteSilence", _NOT_FOUND)
 
 
@@ -215,20 +230,45 @@ class Client:
         """End a silence now."""
         self._send(_DELETE_SILENCE, silence_id=silence_id)
 
+    def test_receiver(
+        self,
+        receiver: str,
+        *,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+        integration: str = "",
+    ) -> list[Trial]:
+        """Send a test message through a receiver, or one integration of it; what each answered."""
+        body = {"labels": labels, "annotations": annotations, "integration": integration}
+        try:
+            answer = self._send(_TEST_RECEIVER, body=body, receiver=receiver)
+        except ApiError as error:
+            if error.status in {404, 405} and not error.explained:
+                raise ApiError(
+                    "the server cannot test a receiver, only alertrouter can: is --alertmanager.url that of an Alertmanager?",
+                    status=error.status,
+                ) from None
+            raise
+        return _decoded(_TEST_RECEIVER, answer, list[Trial])
+
     def _get(
         self, operation: _Operation, kind: type[T], query: Query | None = None, silence_id: str = ""
     ) -> T:
         return _decoded(operation, self._send(operation, query=query, silence_id=silence_id), kind)
 
     def _send(
-        self, operation: _Operation, *, query: Query | None = None, silence_id: str = "", body: object = None
+        self,
+        operation: _Operation,
+        *,
+        query: Query | None = None,
+        silence_id: str = "",
+        receiver: str = "",
+        body: object = None,
     ) -> httpx.Response:
         """The answer, if it is a success."""
-        url = (
-            self._base
-            + operation.path.replace("{silenceID}", quote(silence_id, safe=""))
-            + _query_text(query)
-        )
+        path = operation.path.replace("{silenceID}", quote(silence_id, safe=""))
+        path = path.replace("{receiver}", quote(receiver, safe=""))
+        url = self._base + operation.api + path + _query_text(query)
         content = None if operation.method != "POST" else json.dumps(body, separators=(",", ":")).encode()
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip"}
         if content is not None:
@@ -264,7 +304,7 @@ def _api_base(url: str) -> tuple[str, tuple[str, str] | None]:
 
         user = (unquote(parts.username), unquote(parts.password or ""))
     host = parts.netloc.rpartition("@")[2] or "localhost:9093"
-    return urlunsplit((parts.scheme or "http", host, parts.path.rstrip("/") + "/api/v2", "", "")), user
+    return urlunsplit((parts.scheme or "http", host, parts.path.rstrip("/"), "", "")), user
 
 
 def _query_text(query: Query | None) -> str:
@@ -288,6 +328,10 @@ def _decoded(operation: _Operation, answer: httpx.Response, kind: type[T]) -> T:
 def _refusal(operation: _Operation, answer: httpx.Response) -> ApiError:
     """What amtool prints of an answer that is not a success."""
     status = answer.status_code
+    # What amtool never meets: alertrouter explains itself.
+    is_ours = status == 403 or operation.api != "/api/v2"
+    if is_ours and (explanation := _explanation(answer)):
+        return ApiError(explanation, status=status, explained=True)
     if status not in operation.failures:
         return ApiError(
             f"[{operation.method} {operation.path}] {operation.name} (status {status}): {{}}", status=status
@@ -296,6 +340,17 @@ def _refusal(operation: _Operation, answer: httpx.Response) -> ApiError:
     if answer.content.strip():
         text += f" {_payload(answer)}"
     return ApiError(text, status=status)
+
+
+def _explanation(answer: httpx.Response) -> str:
+    """The text of an answer that is alertrouter's; empty when it is somebody else's."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return ""
+    if isinstance(told, dict) and isinstance(told.get("message"), str):
+        told = told["message"]
+    return told if isinstance(told, str) else ""
 
 
 def _payload(answer: httpx.Response) -> str:

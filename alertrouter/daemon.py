@@ -22,6 +22,7 @@ from alertrouter.core.reason import Reason
 from alertrouter.core.time import SECOND, format_rfc3339
 from alertrouter.delivery.deliver import Delivery
 from alertrouter.delivery.ports import DeliverySettings, Limits
+from alertrouter.delivery.trial import try_out
 from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
@@ -43,10 +44,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from alertrouter.core.matcher_syntax import Mode
-    from alertrouter.core.receiver import Integration
+    from alertrouter.core.receiver import Integration, Receiver
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
+    from alertrouter.delivery.status import LaneStatus, TrialOutcome
     from alertrouter.engine.changes import Changes
     from alertrouter.engine.decision import Send
     from alertrouter.engine.group import AggregationGroup
@@ -423,6 +425,24 @@ class Daemon:
         if problems:
             raise FatalError("; ".join(problems))
         return senders
+
+    def lanes(self) -> Sequence[LaneStatus]:
+        """How every integration that was told something since the start is doing."""
+        self.engine  # noqa: B018 - not loaded yet: say so
+        return self._delivery.status()
+
+    async def try_out(
+        self,
+        receiver: Receiver,
+        integrations: Sequence[Integration],
+        *,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+    ) -> Sequence[TrialOutcome]:
+        """Send a test message through these integrations of a receiver."""
+        return await try_out(
+            receiver, integrations, self._senders, self.clock, labels=labels, annotations=annotations
+        )
 
     async def reload(self) -> None:
         """Read the configuration file and go on under it; ReloadError, and the old one, when it cannot be used."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from alertrouter.clock import Clock
     from alertrouter.config import Configuration
+    from alertrouter.core.notification import Notification
     from alertrouter.core.receiver import Integration
     from alertrouter.core.route import Route
     from alertrouter.engine.decision import Send
@@ -67,13 +68,16 @@ class ConfiguredSenders:
         )
 
     def __call__(self, send: Send) -> Message:
+        """The message of a decision."""
+        return self.message(send.notification, send.integration)
+
+    def message(self, notification: Notification, integration: Integration) -> Message:
         """The message that the integration's templates see."""
-        integration = send.integration
         fallbacks = self._fallbacks.get(id(integration))
         if fallbacks is None:
             fallbacks = self._fallbacks[id(integration)] = fallbacks_of(_config(integration))
         return self.templates.message(
-            send.notification,
+            notification,
             external_url=self._external_url,
             now=self._clock.now(),
             fallbacks=fallbacks,

@@ -109,6 +109,12 @@ class Settings:
     web_timeout: Duration = _flag(
         "web.timeout", "duration", 0, "Longest time for one request; 0 is no limit."
     )
+    web_read_only: bool = _flag(
+        "web.read-only",
+        "bool",
+        False,
+        "Take alerts and reloads, and refuse everything else that changes something: silences, tests of receivers.",
+    )
     auto_gomemlimit_ratio: float = _flag(
         "auto-gomemlimit.ratio", "float", 0.9, "Accepted, without effect here."
     )

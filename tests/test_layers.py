@@ -30,7 +30,7 @@ MUST_NOT_IMPORT = {
 }
 
 # Values that say how an attempt ended: who reads them does not act.
-VALUES = {"alertrouter.delivery.errors", "alertrouter.delivery.attempt"}
+VALUES = {"alertrouter.delivery.errors", "alertrouter.delivery.attempt", "alertrouter.delivery.status"}
 
 
 def imports(path: Path) -> set[str]:

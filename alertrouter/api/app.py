@@ -14,6 +14,8 @@ from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
 from alertrouter.api.front import Front, Paths
 from alertrouter.api.listing import Listing
+from alertrouter.api.read_only import ReadOnly
+from alertrouter.api.receivers import Receivers
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
 from alertrouter.api.web_config import Guard
@@ -44,6 +46,10 @@ def create_app(router: Router, settings: Settings, metrics: Metrics) -> FastAPI:
         get_concurrency=settings.web_get_concurrency,
         timeout=settings.web_timeout,
     )
+    if settings.web_read_only:
+        app.add_middleware(
+            ReadOnly, prefix=route_prefix(settings.web_route_prefix, settings.web_external_url)
+        )
     if settings.web_config_file:
         app.add_middleware(Guard, path=Path(settings.web_config_file), now=router.now)
     return app
@@ -53,12 +59,14 @@ def _paths(router: Router, metrics: Metrics) -> Paths:
     alerts = Alerts(router, Listing(router))
     silences = Silences(router, metrics)
     server = Server(router, metrics)
+    receivers = Receivers(router)
     api: dict[str, dict[str, Handler]] = {
         "/api/v2/status": {"GET": server.status},
         "/api/v2/receivers": {"GET": server.receivers},
         "/api/v2/alerts": {"GET": alerts.get, "POST": alerts.post},
         "/api/v2/alerts/groups": {"GET": alerts.get_groups},
         "/api/v2/silences": {"GET": silences.list, "POST": silences.post},
+        "/api/alertrouter/v1/receivers": {"GET": receivers.get},
     }
     plain: dict[str, dict[str, Handler]] = {
         "/-/healthy": {"GET": server.healthy, "HEAD": server.healthy},
@@ -76,6 +84,9 @@ def _paths(router: Router, metrics: Metrics) -> Paths:
         parameter={"/api/v2/silence/": silence, **removed.PARAMETER},
         below={
             "/api/v2/": UnknownApiEndpoint(),
+            "/api/alertrouter/v1/receivers/": ApiEndpoint(
+                "/api/alertrouter/v1/receivers/{name}/test", {"POST": receivers.test}
+            ),
             "/debug/": PlainEndpoint("/debug/*subpath", {"GET": not_found, "POST": not_found}),
         },
         folders={"/api/v2", "/debug"},

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from alertrouter.core.receiver import Integration, Receiver
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Moment
+    from alertrouter.delivery.status import LaneStatus, TrialOutcome
     from alertrouter.engine.engine import Engine
     from alertrouter.engine.group import AggregationGroup
 
@@ -62,6 +64,19 @@ class Router(Protocol):
 
     async def expire_silence(self, silence_id: str) -> None:
         """End a silence; returns once that is stored. Raises ``SilenceNotFound`` or ``UnavailableError``."""
+
+    def lanes(self) -> Sequence[LaneStatus]:
+        """How every integration that was told something since the start is doing."""
+
+    async def try_out(
+        self,
+        receiver: Receiver,
+        integrations: Sequence[Integration],
+        *,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+    ) -> Sequence[TrialOutcome]:
+        """Send a test message through these integrations of a receiver; what each answered, in order."""
 
     async def reload(self) -> None:
         """Read the configuration file and go on under it. Raises ``ReloadError``."""

@@ -5,7 +5,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from alertrouter.cli import alert, check_config, cluster, completion, config, defaults, silence, template
+from alertrouter.cli import (
+    alert,
+    check_config,
+    cluster,
+    completion,
+    config,
+    defaults,
+    receiver,
+    silence,
+    template,
+)
 from alertrouter.cli.command import Command
 from alertrouter.cli.errors import Failure, UsageError
 from alertrouter.cli.flags import Argument, Flag, flags_of
@@ -20,7 +30,7 @@ if TYPE_CHECKING:
     from alertrouter.core.matcher_syntax import Mode
 
 # The order is that of the help text.
-_GROUPS = (alert, silence, check_config, cluster, config, template)
+_GROUPS = (alert, silence, check_config, cluster, config, template, receiver)
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.

@@ -17,7 +17,8 @@ from alertrouter.delivery.alarm import Alarm
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.delivery.backoff import wait_after
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
-from alertrouter.delivery.lane import Job, Lane, LaneStatus, State
+from alertrouter.delivery.lane import Job, Lane, State
+from alertrouter.delivery.status import LaneStatus
 from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
 

@@ -86,21 +86,3 @@ class Lane:
             if job.state is State.READY:
                 return job
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaneStatus:
-    """How one integration of a receiver is doing, for people.
-
-    ``queued`` and ``waiting`` messages have no attempt under way: the former wait for room, the latter for
-    their next attempt. ``last_error`` is empty when the last attempt went through.
-    """
-
-    receiver: str
-    integration: str
-    running: int
-    queued: int
-    waiting: int
-    delivered_at: Moment | None
-    failed_at: Moment | None
-    last_error: str

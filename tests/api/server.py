@@ -15,8 +15,10 @@ from alertrouter.api.app import create_app
 from alertrouter.api.router import ReloadError, UnavailableError
 from alertrouter.config import load_text
 from alertrouter.core.matcher_syntax import Mode
+from alertrouter.core.receiver import Integration, Receiver
 from alertrouter.core.silence import Silence
 from alertrouter.core.time import SECOND, Moment, parse_timestamp
+from alertrouter.delivery.status import LaneStatus, TrialOutcome
 from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.intake import Intake
@@ -54,6 +56,9 @@ class Router:
         self.reload_problem: str | None = None
         self.reloads = 0
         self.rendered: Mapping[str, str] = {}
+        self.lane_statuses: list[LaneStatus] = []
+        self.tried: list[tuple[str, list[str], dict[str, str], dict[str, str]]] = []
+        self.trial_errors: dict[str, str] = {}
 
     @property
     def engine(self) -> Engine:
@@ -86,6 +91,25 @@ class Router:
 
     async def expire_silence(self, silence_id: str) -> None:
         self.engine.expire_silence(silence_id, self.now())
+
+    def lanes(self) -> Sequence[LaneStatus]:
+        return self.lane_statuses
+
+    async def try_out(
+        self,
+        receiver: Receiver,
+        integrations: Sequence[Integration],
+        *,
+        labels: Mapping[str, str],
+        annotations: Mapping[str, str],
+    ) -> Sequence[TrialOutcome]:
+        self.tried.append(
+            (receiver.name, [each.key for each in integrations], dict(labels), dict(annotations))
+        )
+        return [
+            TrialOutcome(integration=each.key, latency=SECOND // 8, error=self.trial_errors.get(each.key, ""))
+            for each in integrations
+        ]
 
     async def reload(self) -> None:
         self.reloads += 1
