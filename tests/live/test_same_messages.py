@@ -1,0 +1,70 @@
+"""The same story told to a real Alertmanager and to us: the same messages come of it, but for what docs/differences.md lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.live.agreeing import AGREEING
+from tests.live.differing import DIFFERING, RELOADED, RESTARTED
+from tests.live.judge import check
+from tests.live.peers import version
+from tests.live.play import Contender, Plan, Played, played_in_time
+from tests.live.scenario import Scenario
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+
+
+@pytest.fixture(scope="module")
+def table() -> str:
+    """The page that says in what we differ."""
+    return (Path(__file__).parents[2] / "docs" / "differences.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def plays(contenders: list[Contender], tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
+    return played_in_time(
+        [
+            # What has expired is removed at once, where Alertmanager would take a quarter of an hour.
+            (
+                [*AGREEING, *DIFFERING],
+                Plan(lasts=15, resolve_timeout="4s", spread=2, flags=["--data.maintenance-interval=500ms"]),
+            ),
+            (RELOADED, Plan(lasts=9, reload_at=3)),
+            (RESTARTED, Plan(lasts=15, down=(3, 5))),
+        ],
+        contenders,
+        tmp_path_factory,
+    )
+
+
+@pytest.mark.parametrize("scenario", AGREEING, ids=lambda scenario: scenario.name)
+def test_both_send_the_same(scenario: Scenario, plays: list[Played], alertmanager: Path) -> None:
+    if version(alertmanager) < scenario.since:
+        pytest.skip(f"this Alertmanager is older than {scenario.since}")
+    check(scenario, plays[0])
+
+
+@pytest.mark.parametrize("scenario", DIFFERING, ids=lambda scenario: scenario.name)
+def test_each_sends_what_the_differences_say(scenario: Scenario, plays: list[Played]) -> None:
+    check(scenario, plays[0])
+
+
+@pytest.mark.parametrize("scenario", RELOADED, ids=lambda scenario: scenario.name)
+def test_a_reload(scenario: Scenario, plays: list[Played]) -> None:
+    check(scenario, plays[1])
+
+
+@pytest.mark.parametrize("scenario", RESTARTED, ids=lambda scenario: scenario.name)
+def test_a_restart(scenario: Scenario, plays: list[Played]) -> None:
+    check(scenario, plays[2])
+
+
+def test_every_difference_in_timing_and_wording_is_told_here(table: str) -> None:
+    listed = {line.split(" | ")[0].removeprefix("| ") for line in table.splitlines() if line.startswith("| ")}
+    told = {scenario.differs for scenario in [*DIFFERING, *RELOADED, *RESTARTED]} - {""}
+    assert told - listed == set()
+    timing = table[table.index("## When") : table.index("## Otherwise")]
+    rows = {line.split(" | ")[0].removeprefix("| ") for line in timing.splitlines() if line.startswith("| ")}
+    assert rows - told == {"Alertmanager"}
