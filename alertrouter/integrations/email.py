@@ -68,6 +68,11 @@ class EmailGlobals(ConfigModel):
         return self
 
 
+_SUBJECT = '{{ template "email.default.subject" . }}'
+# A mail has no default text. This one is for a text that fails.
+_TEXT = _SUBJECT + '\n\n{{ template "__text_alert_list" .Alerts }}'
+
+
 class EmailThreading(ConfigModel):
     """Mails of one group as one thread; by day, or all of them."""
 
@@ -152,7 +157,7 @@ class EmailConfig(IntegrationConfig):
         if config.force_implicit_tls is None:
             update["force_implicit_tls"] = global_config.smtp_force_implicit_tls
         update["headers"] = {
-            "Subject": '{{ template "email.default.subject" . }}',
+            "Subject": _SUBJECT,
             "To": config.to,
             "From": update["from_"],
         } | {canonical_name(name): value for name, value in config.headers.items()}
@@ -180,14 +185,17 @@ def mail(config: EmailConfig, message: Message, *, now: Moment, unique: str, hos
     senders = parse_addresses(message.text(config.from_), "from")
     if len(senders) != 1:
         raise RejectedError(f"must be exactly one from address (got: {len(senders)})")
-    headers = {name: message.text(value) for name, value in sorted(config.headers.items())}
+    headers = {
+        name: message.text(value, fallback=_SUBJECT if name == "Subject" else None)
+        for name, value in sorted(config.headers.items())
+    }
     headers.setdefault("Message-Id", f"<{now}.{unique[:19]}@{hostname}>")
     if config.threading.enabled:
         headers["References"] = headers["In-Reply-To"] = _thread(config, message, now)
     headers["Date"] = format_datetime(_local(now))
     parts = []
     if config.text:
-        parts.append(("text/plain", message.text(config.text)))
+        parts.append(("text/plain", message.text(config.text, fallback=_TEXT)))
     if config.html:
         parts.append(("text/html", message.html(config.html)))
     lines = [header_line(name, value) for name, value in headers.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -11,22 +12,42 @@ if TYPE_CHECKING:
 
 
 def fallbacks_of(config: BaseModel) -> dict[str, str]:
-    """For each template text in an integration's configuration, the default of its field, where that is a template.
+    """For each template text in an integration's configuration, what takes its place when it fails.
 
-    Fields without a default wording, such as a channel or a key, have no fallback. Where one text stands in two
-    fields, the first decides.
+    That is the default of its field, where that is a template. A text inside a list or a mapping, such as the value of
+    a Slack field, is an ornament: it is left out. Other fields without a default wording, such as a channel or a key,
+    have no fallback. Where one text stands in two fields, the first decides.
     """
-    found: dict[str, str] = {}
-    for text, default in _pairs(config):
-        found.setdefault(text, default)
-    return found
+    fields: dict[str, str | None] = {}
+    for text, default in _fields(config):
+        fields.setdefault(text, default)
+    ornaments = dict.fromkeys((text for text in _ornaments(config) if text not in fields), "")
+    return {text: default for text, default in fields.items() if default is not None} | ornaments
 
 
-def _pairs(config: BaseModel) -> Iterator[tuple[str, str]]:
+def _fields(config: BaseModel) -> Iterator[tuple[str, str | None]]:
     for name, field in type(config).model_fields.items():
         value = getattr(config, name)
         default = field.get_default(call_default_factory=False)
         if isinstance(value, BaseModel):
-            yield from _pairs(value)
-        elif isinstance(value, str) and isinstance(default, str) and "{{" in default:
-            yield value, default
+            yield from _fields(value)
+        elif isinstance(value, str):
+            yield value, default if isinstance(default, str) and "{{" in default else None
+
+
+def _ornaments(value: object, *, inside: bool = False) -> Iterator[str]:
+    match value:
+        case str():
+            if inside and "{{" in value:
+                yield value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _ornaments(getattr(value, name), inside=inside)
+        case Mapping():
+            for element in value.values():
+                yield from _ornaments(element, inside=True)
+        case Sequence():
+            for element in value:
+                yield from _ornaments(element, inside=True)
+        case _:
+            pass

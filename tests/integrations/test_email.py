@@ -125,6 +125,18 @@ def test_headers_of_ones_own_replace_the_usual_ones_and_are_templates() -> None:
     assert composed(config).recipients == ["ops@example.org"]
 
 
+def test_a_template_that_fails_costs_no_mail() -> None:
+    broken = "{{ (index .Alerts 99).Labels.i }}"
+    found = parsed(
+        composed(config_of({"text": broken, "headers": {"subject": broken, "x-team": "{{ .Nope }}"}})).content
+    )
+    assert found["subject"] == "[FIRING:1]  (DiskFull db1 critical)"
+    assert found["x-team"] == ""
+    text = found.get_content()
+    assert " - instance = db1\n" in text
+    assert "(A template failed, so this is the default wording: template: " in text
+
+
 def test_a_line_break_in_a_label_cannot_add_a_header() -> None:
     config = config_of({"headers": {"Subject": "{{ .CommonLabels.zeile }}"}})
 

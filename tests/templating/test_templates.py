@@ -152,6 +152,8 @@ class Config(BaseModel):
     summary: Inner = Inner()
     short: bool = False
     required: str
+    fields: list[Inner] = []
+    details: dict[str, str] = {}
 
 
 def test_each_field_falls_back_to_its_own_default() -> None:
@@ -161,6 +163,19 @@ def test_each_field_falls_back_to_its_own_default() -> None:
     assert fallbacks_of(config) == {
         "{{ .Nope }}": '{{ template "slack.default.title" . }}',
         "{{ x }}": '{{ template "jira.default.summary" . }}',
+    }
+
+
+def test_what_stands_in_lists_and_mappings_is_left_out_when_it_fails() -> None:
+    config = Config(
+        title="{{ .T }}",
+        required="{{ .R }}",
+        fields=[Inner(template="{{ .A }}"), Inner(template="plain"), Inner(template="{{ .R }}")],
+        details={"one": "{{ .B }}", "two": "{{ .T }}"},
+    )
+    title = '{{ template "slack.default.title" . }}'
+    assert fallbacks_of(config) == {"{{ .T }}": title, "{{ .A }}": "", "{{ .B }}": ""} | {
+        Inner().template: Inner().template
     }
 
 
