@@ -140,6 +140,8 @@ def test_the_structure_of_the_page_stays(place: str, attack: str) -> None:
 @given(st.text(), st.sampled_from(sorted(_PLACES)))
 def test_no_text_at_all_changes_it(value: str, place: str) -> None:
     template = _SET.html(_PLACES[place])
+    # Python's parser takes more characters for space than HTML does.
+    value = "".join(c for c in value if not c.isspace() or c in " \t\n\f\r")
     assert _read(template.render(value)).seen == _read(template.render("harmless")).seen
 
 

@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from alertrouter.gotemplate.floats import format_float, shortest_exponent
-from alertrouter.gotemplate.printing import go_string
+from alertrouter.gotemplate.printing import go_string, plain_string
 from alertrouter.gotemplate.utf8 import clean
 from alertrouter.gotemplate.values import JS, NO_VALUE, fields_of, kind_of, sorted_keys, type_name
 
@@ -92,7 +92,7 @@ def to_json(anything: Any) -> str:  # noqa: PLR0911  # one line for each kind
         case "nil":
             return "null"
         case "bool" | "int":
-            return go_string(anything)
+            return plain_string(anything)
         case "float":
             return json_number(anything)
         case "string":
