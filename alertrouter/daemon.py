@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from alertrouter import ALERTMANAGER_VERSION, __version__, logs
 from alertrouter.api.app import create_app
 from alertrouter.api.router import ReloadError, UnavailableError
+from alertrouter.api.web_config import WebConfigError, load_web_config, tls_context
 from alertrouter.clock import Clock, SystemClock, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
 from alertrouter.core.notification import Notification
@@ -41,6 +42,7 @@ from alertrouter.wire import decode_alerts
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from alertrouter.core.matcher_syntax import Mode
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.decision import Send
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import Slot
+    from alertrouter.intake import Report
     from alertrouter.integrations import Sender
     from alertrouter.settings import Settings
     from alertrouter.templating.message import Message
@@ -61,6 +64,8 @@ log = logging.getLogger(__name__)
 
 # So many groups are flushed before everything else gets its turn.
 _FLUSHES_AT_ONCE = 50
+# So many alerts are taken in before everything else gets its turn.
+_ALERTS_AT_ONCE = 2000
 # The loop looks at the clock this often at least, so that a clock set forward is noticed.
 _LONGEST_WAIT = 1.0
 _WRITE_BEHIND = 5 * SECOND
@@ -104,6 +109,7 @@ class Daemon:
         self._stop = asyncio.Event()
         self._clients = HttpClients(clock)
         self._config_path = Path(settings.config_file)
+        self._tls: ssl.SSLContext | None = None
         self._senders: ConfiguredSenders
         self._store: Store
         self._journal: Journal
@@ -119,10 +125,7 @@ class Daemon:
             "Starting Alertmanager",
             extra={"version": f"(version={ALERTMANAGER_VERSION}, alertrouter={__version__})"},
         )
-        if settings.web_config_file:
-            raise FatalError(
-                "--web.config.file is not supported yet: put a proxy with TLS and authentication in front"
-            )
+        self._tls = _tls(settings)
         sockets = (
             systemd_sockets() if settings.web_systemd_socket else open_sockets(settings.web_listen_address)
         )
@@ -197,6 +200,8 @@ class Daemon:
         stack.push_async_callback(self._delivery.drain)
         self._engine = engine
         self._watch(engine)
+        for _ in range(self._store.loaded.skipped["silences"]):
+            self.metrics.silence_unusable()
         self._journal.write(changes)
         self._in_force(configuration)
         # What was made so far stays for good: the collector need not look at it again and again.
@@ -213,6 +218,7 @@ class Daemon:
         self.metrics.watch(lambda: engine, self.clock.now)
         journal = self._journal
         self.metrics.watch_journal(healthy=lambda: journal.healthy, waiting=lambda: journal.waiting)
+        self.metrics.watch_receivers(self._delivery.status)
         self.metrics.alert_limit(max(0, self.settings.alerts_per_alertname_limit))
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
@@ -233,7 +239,7 @@ class Daemon:
 
     async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
         app = create_app(self, self.settings, self.metrics)
-        server = Server(app)
+        server = Server(app, self._tls)
         serving = asyncio.create_task(server.serve(sockets=list(sockets)))
         serving.add_done_callback(self._task_ended)
         stack.push_async_callback(server.end, serving)
@@ -241,7 +247,8 @@ class Daemon:
             await let_others_run()
         for each in sockets:
             log.info("Listening on", extra={"address": text_of(each)})
-            log.info("TLS is disabled.", extra={"http2": False, "address": text_of(each)})
+            state = "disabled" if self._tls is None else "enabled"
+            log.info("TLS is %s.", state, extra={"http2": False, "address": text_of(each)})
 
     # Time
 
@@ -355,7 +362,21 @@ class Daemon:
         raw = decode_alerts(body)
         now = self.clock.now()
         self.engine  # noqa: B018 - not loaded yet: say so before anything is taken in
-        taken = self._intake.take(raw, now)
+        if len(raw) <= _ALERTS_AT_ONCE:
+            return await self._take_in(self._intake.read(raw), now, begun)
+        # A huge request must not stop everything else. All of it is read first: if one alert cannot be, none counts.
+        reports: list[Report] = []
+        for start in range(0, len(raw), _ALERTS_AT_ONCE):
+            reports += self._intake.read(raw[start : start + _ALERTS_AT_ONCE])
+            await let_others_run()
+        problems: list[str] = []
+        for start in range(0, len(reports), _ALERTS_AT_ONCE):
+            part = reports[start : start + _ALERTS_AT_ONCE]
+            problems += await self._take_in(part, now, time.perf_counter())
+        return problems
+
+    async def _take_in(self, reports: Sequence[Report], now: Moment, begun: float) -> Sequence[str]:
+        taken = self._intake.take(reports, now)
         self.metrics.alerts_received(
             firing=taken.firing,
             resolved=taken.resolved,
@@ -506,6 +527,16 @@ class Daemon:
     def attempt(self, record: AttemptRecord) -> None:
         """Note one attempt."""
         self._journal.attempt(record)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.web_config_file:
+        return None
+    path = Path(settings.web_config_file)
+    try:
+        return tls_context(load_web_config(path), path.parent)
+    except WebConfigError as error:
+        raise FatalError(str(error)) from None
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -36,7 +36,7 @@ class _Seen(NamedTuple):
     annotations_digest: bytes
 
 
-class _Report(NamedTuple):
+class Report(NamedTuple):
     """One posted alert, read: nothing in it can refuse the request any more. ``seen``: it may be a heartbeat."""
 
     raw: RawAlert
@@ -80,30 +80,34 @@ class Intake:
         self._good_names: set[tuple[str, ...]] = set()
         self._moments: dict[str, tuple[Moment | None, int]] = {}
 
-    def take(self, posted: Iterable[RawAlert], now: Moment) -> Taken:
-        """Take in one request. Raises ``SchemaError``, and takes in nothing, when part of it cannot be read."""
-        taken = Taken()
+    def read(self, posted: Iterable[RawAlert]) -> list[Report]:
+        """Read posted alerts without taking them in. Raises ``SchemaError`` when one of them cannot be read."""
         self._moments.clear()
-        for report in [self._read(raw) for raw in posted]:
+        return [self._read(raw) for raw in posted]
+
+    def take(self, reports: Iterable[Report], now: Moment) -> Taken:
+        """Take in what was read."""
+        taken = Taken()
+        for report in reports:
             self._take(report, taken, now)
         self._bound()
         return taken
 
-    def _read(self, raw: RawAlert) -> _Report:
+    def _read(self, raw: RawAlert) -> Report:
         starts = self._moment(raw.startsAt)
         ends = self._moment(raw.endsAt)
         key = xxh3_128_digest(raw.labels, self._seed)
         annotations_digest = xxh3_128_digest(raw.annotations, self._seed)
         seen = self._seen.get(key)
         if seen is not None and seen.annotations_digest == annotations_digest:
-            return _Report(
+            return Report(
                 raw, key, annotations_digest, starts, ends, seen.known.labels, seen.annotations, seen
             )
         labels = labels_from_raw(raw.labels).without_empty()
         annotations = labels_from_raw(raw.annotations, "annotations")
-        return _Report(raw, key, annotations_digest, starts, ends, labels, annotations, None)
+        return Report(raw, key, annotations_digest, starts, ends, labels, annotations, None)
 
-    def _take(self, report: _Report, taken: Taken, now: Moment) -> None:
+    def _take(self, report: Report, taken: Taken, now: Moment) -> None:
         if report.seen is not None and self._heartbeat(report, report.seen.known, now):
             taken.firing += 1
             return
@@ -122,7 +126,7 @@ class Intake:
         if known is not None and known.annotations == alert.annotations:
             self._seen[report.key] = _Seen(known, known.annotations, report.annotations_digest)
 
-    def _heartbeat(self, report: _Report, known: Known, now: Moment) -> bool:
+    def _heartbeat(self, report: Report, known: Known, now: Moment) -> bool:
         """Take in a report that says nothing new but a later end; False when it says more."""
         assert report.seen is not None
         if (
@@ -166,7 +170,7 @@ class Intake:
             self._good_names.add(names)
         return good
 
-    def _alert(self, report: _Report, now: Moment) -> Alert:
+    def _alert(self, report: Report, now: Moment) -> Alert:
         starts_at, starts_offset = report.starts
         ends_at, ends_offset = report.ends
         if starts_at is None:

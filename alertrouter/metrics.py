@@ -19,13 +19,15 @@ from alertrouter import ALERTMANAGER_VERSION, __version__
 from alertrouter.core.reason import FailureReason
 from alertrouter.core.silence import SilenceState
 from alertrouter.core.time import SECOND
+from alertrouter.delivery.circuit import CircuitState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from alertrouter.core.reason import MutedBy
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
+    from alertrouter.delivery.status import LaneStatus
     from alertrouter.engine.engine import Engine
 
 # The original has no series that tell when another was created.
@@ -112,6 +114,10 @@ class Metrics:
         """Show whether the database takes what is written, and how many writes wait for their turn."""
         self._journal_healthy.set_function(lambda: float(healthy()))
         self._journal_waiting.set_function(waiting)
+
+    def watch_receivers(self, lanes: Callable[[], Sequence[LaneStatus]]) -> None:
+        """Show of each integration that was told something whether it answers."""
+        self.registry.register(_ReceiverCollector(lanes))
 
     # Alerts
 
@@ -434,6 +440,30 @@ class Metrics:
 
     def _summary(self, name: str, about: str) -> Summary:
         return Summary(name, about, registry=self.registry)
+
+
+class _ReceiverCollector(Collector):
+    """Looks at the lanes of delivery at the moment of the scrape."""
+
+    def __init__(self, lanes: Callable[[], Sequence[LaneStatus]]) -> None:
+        self._lanes = lanes
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing: lanes come and go with the configuration."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One series for each integration; ``integration`` is its key, such as ``webhook/0``."""
+        family = GaugeMetricFamily(
+            "alertrouter_receiver_circuit_open",
+            "Whether an integration failed so often in a row that one message at a time tries it.",
+            labels=["receiver", "integration"],
+        )
+        for lane in self._lanes():
+            family.add_metric(
+                [lane.receiver, lane.integration], float(lane.circuit is not CircuitState.CLOSED)
+            )
+        yield family
 
 
 class _EngineCollector(Collector):

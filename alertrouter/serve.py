@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
     from starlette.types import ASGIApp
@@ -19,10 +20,11 @@ _STOP_WITHIN = 5
 class Server(uvicorn.Server):
     """uvicorn, leaving the signals to the daemon."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
                 http="httptools",
                 lifespan="off",
                 log_config=None,

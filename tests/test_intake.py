@@ -30,7 +30,7 @@ class _Door:
         self.intake = Intake(self.engine, mode)
 
     def post(self, *alerts: dict[str, Any], at: int = NOW) -> Taken:
-        return self.intake.take(decode_alerts(msgspec.json.encode(alerts)), at)
+        return self.intake.take(self.intake.read(decode_alerts(msgspec.json.encode(alerts))), at)
 
     def end(self) -> int:
         (known,) = self.engine.known.values()

@@ -16,9 +16,10 @@ from alertrouter.core.time import SECOND
 from alertrouter.delivery.alarm import Alarm
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.delivery.backoff import wait_after
+from alertrouter.delivery.book import Book
+from alertrouter.delivery.circuit import OPENS_AFTER, Circuit
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
 from alertrouter.delivery.lane import Job, Lane, State
-from alertrouter.delivery.status import LaneStatus
 from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
 
@@ -37,10 +38,13 @@ if TYPE_CHECKING:
         Messages,
         Senders,
     )
-    from alertrouter.engine.changes import Changes
+    from alertrouter.delivery.status import LaneStatus
     from alertrouter.engine.decision import Flush, Send
 
 log = logging.getLogger(__name__)
+
+# The receiver is there, and has judged what one message says or who we are.
+_ANSWERS = frozenset({FailureReason.CLIENT_ERROR, FailureReason.AUTH_ERROR})
 
 
 class Delivery:
@@ -65,18 +69,16 @@ class Delivery:
         self._clock = clock
         self._senders = senders
         self._messages = messages
-        self._ledger = ledger
+        self._book = Book(ledger)
         self._metrics = metrics
         self._settings = settings
         self._spread = spread
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._jobs: dict[int, Job] = {}
         self._last_id = 0  # of jobs and lanes alike: the alarm rings for either
-        self._paused: dict[int, Lane] = {}
+        self._lane_of_id: dict[int, Lane] = {}
         self._alarm = Alarm(clock, self._wake)
         self._workers: set[asyncio.Task[None]] = set()
-        self._records: set[asyncio.Future[object]] = set()
-        self._ledger_works = True
         self._stopping = False
 
     def start(self, flush: Flush) -> None:
@@ -102,26 +104,23 @@ class Delivery:
 
     def status(self) -> list[LaneStatus]:
         """How every integration that was ever told something is doing."""
-        return [
-            LaneStatus(
-                receiver=lane.receiver,
-                integration=lane.integration,
-                running=lane.running,
-                queued=sum(job.state is State.READY for job in lane.ready),
-                waiting=lane.waiting,
-                delivered_at=lane.delivered_at,
-                failed_at=lane.failed_at,
-                last_error=lane.last_error,
-            )
-            for lane in self._lanes.values()
-        ]
+        now = self._clock.now()
+        return [lane.status(now) for lane in self._lanes.values()]
 
     def reconfigured(self, receivers: Mapping[str, Receiver]) -> None:
-        """After a reload: forget how integrations did that are no more, once nothing is under way there."""
+        """After a reload: forget how integrations did that are no more, once nothing is under way there.
+
+        Those that did not answer are tried at once: what was wrong may have been put right.
+        """
         named = {
             (receiver.name, each.key) for receiver in receivers.values() for each in receiver.integrations
         }
         self._lanes = {key: lane for key, lane in self._lanes.items() if key in named or lane.is_busy}
+        self._lane_of_id = {lane.id: lane for lane in self._lanes.values()}
+        for lane in self._lanes.values():
+            if lane.circuit.is_open:
+                lane.circuit = Circuit()
+                self._resume(lane)
 
     async def drain(self, timeout: Duration | None = None) -> None:  # noqa: ASYNC109 -- on our clock
         """Stop: begin no attempt any more, let those under way finish for this long, then cut them off (D17).
@@ -136,7 +135,7 @@ class Delivery:
         for worker in cut_off:
             worker.cancel()
         await asyncio.gather(*cut_off, return_exceptions=True)
-        await asyncio.gather(*self._records, return_exceptions=True)
+        await self._book.settled()
         if self._jobs:
             log.warning(
                 "Stopped with %d messages on their way, %d of them in the middle of an attempt",
@@ -164,19 +163,26 @@ class Delivery:
         lane = self._lanes.get(key)
         if lane is None:
             lane = Lane(id=self._new_id(), receiver=key[0], integration=key[1], limits=limits)
-            self._lanes[key] = lane
+            self._lanes[key] = self._lane_of_id[lane.id] = lane
         elif lane.limits != limits:
             lane.bound_by(limits)
         return lane
 
     def _enqueue(self, job: Job) -> None:
         job.state = State.READY
-        job.lane.ready.append(job)
+        job.lane.waiting.pop(job.id, None)
+        job.lane.ready[job.id] = job
         self._run(job.lane)
+
+    def _resume(self, lane: Lane) -> None:
+        """The receiver is back: whoever waited for it need not wait any longer."""
+        for job in list(lane.waiting.values()):
+            self._enqueue(job)
+        self._run(lane)
 
     def _run(self, lane: Lane) -> None:
         """Let one more worker take from the queue, if it may."""
-        if lane.ready and lane.has_room and not self._stopping:
+        if lane.ready and not self._stopping and lane.has_room(self._clock.now()):
             lane.running += 1
             worker = asyncio.get_running_loop().create_task(self._work(lane))
             self._workers.add(worker)
@@ -184,29 +190,35 @@ class Delivery:
 
     async def _work(self, lane: Lane) -> None:
         try:
-            while not self._stopping:
+            while lane.ready and not self._stopping:
                 now = self._clock.now()
+                if not lane.circuit.may_begin(now):
+                    break
                 if (begin := lane.pace.next_at(now)) > now:
                     self._pause(lane, begin)
                     break
-                if (job := lane.next_ready()) is None:
-                    break
                 lane.pace.take(now)
+                job = lane.next_ready()
+                circuit = lane.circuit
+                job.epoch = circuit.begin(now)
+                if circuit.window is not None:
+                    self._alarm.set(circuit.overdue_at, lane.id)
                 self._run(lane)
-                await self._advance(job)
+                try:
+                    await self._advance(job)
+                finally:
+                    circuit.end(job.epoch)
         finally:
             lane.running -= 1
 
     def _pause(self, lane: Lane, until: Moment) -> None:
-        if lane.ready and not lane.paused:
-            lane.paused = True
-            self._paused[lane.id] = lane
-            self._alarm.set(until, lane.id)
+        lane.circuit.pause_until(until)
+        self._alarm.set(until, lane.id)
 
     def _wake(self, key: int, now: Moment) -> None:
         """A lane may go on, a job may try again, or a deadline is reached."""
-        if (lane := self._paused.pop(key, None)) is not None:
-            lane.paused = False
+        if (lane := self._lane_of_id.get(key)) is not None:
+            lane.circuit.overdue(now)
             self._run(lane)
         if (job := self._jobs.get(key)) is None:
             return
@@ -217,7 +229,6 @@ class Delivery:
                 job.cut_off = True
                 job.task.cancel()
         elif job.state is State.WAITING and now >= job.next_at:
-            job.lane.waiting -= 1
             self._enqueue(job)
 
     # One job
@@ -240,7 +251,7 @@ class Delivery:
             return
         job.send = decision
         if not job.attempts:
-            await self._intend(job)
+            await self._book.intend(job.send.slot, self._clock.now())
         job.started_at = self._clock.now()
         if job.started_at >= job.send.deadline:
             self._give_up(job, job.started_at)
@@ -289,7 +300,8 @@ class Delivery:
         if job.attempts > 1:
             log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
         self._metrics.notification_sent(job.send.slot.receiver, job.send.integration.kind)
-        self._record(self._engine.delivered(job.send, now, data, attempts=job.attempts))
+        self._answered(job.lane)
+        self._book.record(self._engine.delivered(job.send, now, data, attempts=job.attempts))
         self._finish(job)
 
     def _attempt_failed(self, job: Job, error: DeliveryError) -> None:
@@ -298,6 +310,7 @@ class Delivery:
         job.error = error
         job.lane.failed_at = now
         job.lane.last_error = str(error)
+        self._judge(job, error, now)
         next_at = max(now, job.started_at + wait_after(job.attempts, self._spread()))
         if error.retry_after is not None:
             next_at = max(next_at, now + error.retry_after)
@@ -309,8 +322,40 @@ class Delivery:
             log.warning("Will try %s again: %s", _name(job.send), error, extra=_about(job))
         job.state = State.WAITING
         job.next_at = next_at
-        job.lane.waiting += 1
+        job.lane.waiting[job.id] = job
         self._alarm.set(next_at, job.id)
+
+    def _judge(self, job: Job, error: DeliveryError, now: Moment) -> None:
+        """What an error says about the receiver, as far as other messages are concerned."""
+        lane, circuit = job.lane, job.lane.circuit
+        if error.reason is FailureReason.RATE_LIMITED:
+            self._answered(lane)
+            circuit.slowed(job.epoch, now, error.retry_after)
+        elif isinstance(error, TemporaryError):
+            if circuit.failed(job.epoch, now, self._spread()):
+                log.warning(
+                    "%s failed %d times in a row: one message at a time tries it until one is taken: %s",
+                    _name(job.send),
+                    OPENS_AFTER,
+                    error,
+                    extra={"receiver": lane.receiver, "integration": lane.integration},
+                )
+            if error.retry_after is not None:
+                circuit.slowed(job.epoch, now, error.retry_after)
+        elif error.reason in _ANSWERS:
+            self._answered(lane)
+        if circuit.resumes_at > now:
+            self._alarm.set(circuit.resumes_at, lane.id)
+
+    def _answered(self, lane: Lane) -> None:
+        if lane.circuit.answered():
+            log.info(
+                "%s/%s answers again",
+                lane.receiver,
+                lane.integration,
+                extra={"receiver": lane.receiver, "integration": lane.integration},
+            )
+            self._resume(lane)
 
     def _note_attempt(self, job: Job, now: Moment, error: DeliveryError | None) -> None:
         send = job.send
@@ -327,20 +372,15 @@ class Delivery:
             error="" if error is None else str(error),
             reason=None if error is None else error.reason,
         )
-        try:
-            self._ledger.attempt(record)
-        except Exception as problem:  # noqa: BLE001 -- what was sent was sent
-            self._ledger_failed(problem)
+        self._book.attempt(record)
 
     def _withdraw(self, job: Job, quiet: Quiet) -> None:
         log.debug("Nothing left to tell %s: %s", _name(job.send), quiet.why_not, extra=_about(job))
-        self._record(self._engine.withdrawn(job.send, quiet, self._clock.now(), attempts=job.attempts))
+        self._book.record(self._engine.withdrawn(job.send, quiet, self._clock.now(), attempts=job.attempts))
         self._finish(job)
 
     def _give_up(self, job: Job, now: Moment) -> None:
-        error = job.error or TemporaryError(
-            "context deadline exceeded", reason=FailureReason.CONTEXT_DEADLINE_EXCEEDED
-        )
+        error = job.error or _not_tried(job.lane, now)
         why = "" if isinstance(error, TemporaryError) else " due to unrecoverable error"
         log.error(
             "%s: notify retry canceled%s after %d attempts: %s",
@@ -353,46 +393,19 @@ class Delivery:
         self._metrics.notification_failed(job.send.slot.receiver, job.send.integration.kind, error.reason)
         changes = self._engine.failed(job.send, now, error.reason, str(error), attempts=job.attempts)
         self._finish(job)
-        self._record(changes)
+        self._book.record(changes)
 
     def _finish(self, job: Job) -> None:
-        if job.state is State.WAITING:
-            job.lane.waiting -= 1
+        job.lane.forget(job)
         job.state = State.DONE
         del self._jobs[job.id]
 
-    # The ledger: what cannot be written down is sent all the same
 
-    async def _intend(self, job: Job) -> None:
-        try:
-            await self._ledger.intend(job.send.slot, self._clock.now())
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the page goes out
-            self._ledger_failed(error)
-
-    def _record(self, changes: Changes) -> None:
-        if not changes:
-            return
-        try:
-            record = asyncio.ensure_future(self._ledger.record(changes))
-        except Exception as problem:  # noqa: BLE001 -- what was sent was sent
-            self._ledger_failed(problem)
-            return
-        self._records.add(record)
-        record.add_done_callback(self._recorded)
-
-    def _recorded(self, record: asyncio.Future[object]) -> None:
-        self._records.discard(record)
-        if record.cancelled():
-            return
-        if (error := record.exception()) is not None:
-            self._ledger_failed(error)
-        else:
-            self._ledger_works = True
-
-    def _ledger_failed(self, error: BaseException) -> None:
-        if self._ledger_works:
-            log.error("What is sent cannot be written down: %s", error)
-        self._ledger_works = False
+def _not_tried(lane: Lane, now: Moment) -> TemporaryError:
+    text = "context deadline exceeded"
+    if lane.circuit.is_open or lane.circuit.resumes_at > now:
+        text += f" while the receiver was left alone after: {lane.last_error}"
+    return TemporaryError(text, reason=FailureReason.CONTEXT_DEADLINE_EXCEEDED)
 
 
 def _name(send: Send) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from alertrouter.delivery.backoff import Pace
+from alertrouter.delivery.circuit import Circuit
+from alertrouter.delivery.status import LaneStatus
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,21 +44,25 @@ class Job:
     logged_error: str = ""
     task: asyncio.Task[None] | None = None  # set while the sender works, so that the deadline can end it
     cut_off: bool = False
+    epoch: int = 0
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Lane:
-    """The jobs of one integration. At most ``limits.concurrency`` of them run at once."""
+    """The jobs of one integration. At most ``limits.concurrency`` of them run at once, fewer if its circuit says so.
+
+    ``ready`` are those that could run, in the order in which they came; ``waiting`` those whose next attempt is later.
+    """
 
     id: int
     receiver: str
     integration: str
     limits: Limits
-    ready: deque[Job] = field(default_factory=deque)
+    ready: OrderedDict[int, Job] = field(default_factory=OrderedDict)
+    waiting: dict[int, Job] = field(default_factory=dict)
     running: int = 0
-    waiting: int = 0
-    paused: bool = False
     pace: Pace = field(init=False)
+    circuit: Circuit = field(default_factory=Circuit)
     delivered_at: Moment | None = None
     failed_at: Moment | None = None
     last_error: str = ""
@@ -64,25 +70,51 @@ class Lane:
     def __post_init__(self) -> None:
         self.pace = Pace(self.limits.per_minute)
 
-    @property
-    def has_room(self) -> bool:
+    def has_room(self, now: Moment) -> bool:
         """Whether one more job may run."""
-        return not self.paused and (not self.limits.concurrency or self.running < self.limits.concurrency)
+        limit = self.limits.concurrency
+        return (not limit or self.running < limit) and self.circuit.may_begin(now)
 
     @property
     def is_busy(self) -> bool:
         """Whether there is any job here."""
-        return bool(self.running or self.waiting or any(job.state is State.READY for job in self.ready))
+        return bool(self.running or self.waiting or self.ready)
+
+    def status(self, now: Moment) -> LaneStatus:
+        """How it is doing."""
+        circuit = self.circuit
+        return LaneStatus(
+            receiver=self.receiver,
+            integration=self.integration,
+            running=self.running,
+            queued=len(self.ready),
+            waiting=len(self.waiting),
+            delivered_at=self.delivered_at,
+            failed_at=self.failed_at,
+            last_error=self.last_error,
+            circuit=circuit.state,
+            resumes_at=circuit.resumes_at if circuit.resumes_at > now else None,
+        )
 
     def bound_by(self, limits: Limits) -> None:
         """Go on within other limits."""
         self.limits = limits
         self.pace = Pace(limits.per_minute)
 
-    def next_ready(self) -> Job | None:
-        """Take the next job from the queue; those that ended while they stood in it are dropped."""
-        while self.ready:
-            job = self.ready.popleft()
-            if job.state is State.READY:
-                return job
-        return None
+    def forget(self, job: Job) -> None:
+        """This job neither waits for room nor for its next attempt any more."""
+        self.ready.pop(job.id, None)
+        self.waiting.pop(job.id, None)
+
+    def next_ready(self) -> Job:
+        """Take the next job; there must be one.
+
+        While the circuit is open those that were not tried yet come first: where the address depends on the message,
+        what failed before says nothing about theirs.
+        """
+        if self.circuit.is_open:
+            untried = next((job for job in self.ready.values() if not job.attempts), None)
+            if untried is not None:
+                del self.ready[untried.id]
+                return untried
+        return self.ready.popitem(last=False)[1]

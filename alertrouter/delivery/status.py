@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alertrouter.delivery.circuit import CircuitState
+
 if TYPE_CHECKING:
     from alertrouter.core.time import Duration, Moment
 
@@ -14,7 +16,8 @@ class LaneStatus:
     """How one integration of a receiver is doing, for people.
 
     ``queued`` and ``waiting`` messages have no attempt under way: the former wait for room, the latter for
-    their next attempt. ``last_error`` is empty when the last attempt went through.
+    their next attempt. ``last_error`` is empty when the last attempt went through. ``resumes_at`` is when the
+    next attempt may begin, when that is not now.
     """
 
     receiver: str
@@ -25,6 +28,8 @@ class LaneStatus:
     delivered_at: Moment | None = None
     failed_at: Moment | None = None
     last_error: str = ""
+    circuit: CircuitState = CircuitState.CLOSED
+    resumes_at: Moment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

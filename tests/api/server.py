@@ -83,7 +83,7 @@ class Router:
     async def post_alerts(self, body: bytes) -> Sequence[str]:
         if self.unavailable:
             raise UnavailableError(self.unavailable)
-        return self.intake.take(decode_alerts(body), self.now()).problems
+        return self.intake.take(self.intake.read(decode_alerts(body)), self.now()).problems
 
     async def save_silence(self, proposed: Silence) -> Silence:
         saved, _ = self.engine.save_silence(proposed, self.now(), str(uuid.uuid4()))

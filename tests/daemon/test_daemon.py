@@ -6,9 +6,12 @@ import asyncio
 import signal
 import socket
 import sqlite3
+import ssl
 from pathlib import Path
 
+import bcrypt
 import httpx
+import trustme
 
 from tests.daemon.process import CONFIG, Daemon, alert, names, resolved, until
 from tests.receivers import Answer, HttpReceiver, Misbehave
@@ -283,7 +286,12 @@ def test_bad_input_leaves_the_daemon_as_it_was(tmp_path: Path) -> None:
             fine: list[bytes] = [
                 b'[{"labels": {"nul": "a\\u0000b"}}]',
                 b'[{"labels": {"far": "1"}, "startsAt": "0001-01-01T00:00:00Z", "endsAt": "9999-12-31T23:59:59Z"}]',
-                b'[{"labels": {"big": "' + b"x" * 50_000_000 + b'"}}]',
+                b'[{"labels": {"big": "' + b"x" * 1_000_000 + b'"}}]',
+                b"["
+                + b",".join(
+                    [b'{"labels": {"n": "%d", "pad": "%b"}}' % (n, b"x" * 1000) for n in range(48_000)]
+                )
+                + b"]",
             ]
             for body in fine:
                 answer = await send("/api/v2/alerts", content=body, headers=json_type, timeout=60)
@@ -339,5 +347,37 @@ def test_a_receiver_that_recovers_is_told_in_the_same_flush(tmp_path: Path) -> N
             assert await daemon.metric(failed) == 3
             given_up = 'alertmanager_notifications_failed_total{integration="webhook",reason="serverError"}'
             assert await daemon.metric(given_up) == 0
+
+    asyncio.run(story())
+
+
+def test_the_web_configuration_file_brings_tls_and_passwords(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    hashed = bcrypt.hashpw(b"open sesame", bcrypt.gensalt(4)).decode()
+    web = tmp_path / "web.yml"
+    web.write_text(
+        "tls_server_config: {cert_file: both.pem, key_file: both.pem}\n"
+        f"basic_auth_users: {{ali: '{hashed}'}}\n"
+    )
+
+    async def story() -> None:
+        daemon = Daemon(tmp_path, CONFIG.format(url="http://127.0.0.1:9/"), f"--web.config.file={web}")
+        await daemon.launch()
+        while not any('msg="TLS is enabled."' in line for line in daemon.said):
+            assert daemon.process.returncode is None, "".join(daemon.said)
+            await asyncio.sleep(0.01)
+        address = (
+            next(line for line in daemon.said if 'msg="Listening on"' in line).split("address=")[1].strip()
+        )
+        trusting = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
+        async with httpx.AsyncClient(verify=trusting, trust_env=False) as client:
+            refused = await client.get(f"https://{address}/-/healthy")
+            assert (refused.status_code, refused.text) == (401, "Unauthorized\n")
+            taken = await client.get(f"https://{address}/-/healthy", auth=("ali", "open sesame"))
+            assert taken.status_code == 200
+        assert await daemon.stop() == 0
+        assert "open sesame" not in "".join(daemon.said)
+        await daemon.client.aclose()
 
     asyncio.run(story())
