@@ -130,7 +130,7 @@ def test_a_template_that_fails_costs_no_mail() -> None:
     found = parsed(
         composed(config_of({"text": broken, "headers": {"subject": broken, "x-team": "{{ .Nope }}"}})).content
     )
-    assert found["subject"] == "[FIRING:1]  (DiskFull db1 critical)"
+    assert found["subject"] == "[FIRING:1] DiskFull (db1 critical)"
     assert found["x-team"] == ""
     text = found.get_content()
     assert " - instance = db1\n" in text
