@@ -132,7 +132,8 @@ def test_a_template_that_fails_costs_no_mail() -> None:
     )
     assert found["subject"] == "[FIRING:1] DiskFull (db1 critical)"
     assert found["x-team"] == ""
-    text = found.get_content()
+    (part,) = found.iter_parts()
+    text = part.get_content().replace("\r\n", "\n")
     assert " - instance = db1\n" in text
     assert "(A template failed, so this is the default wording: template: " in text
 
