@@ -109,6 +109,8 @@ def _lane(lane: LaneStatus) -> dict[str, Any]:
         "deliveredAt": _moment(lane.delivered_at),
         "failedAt": _moment(lane.failed_at),
         "lastError": lane.last_error,
+        "circuit": lane.circuit.value,
+        "resumesAt": _moment(lane.resumes_at),
     }
 
 

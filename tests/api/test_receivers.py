@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from alertrouter.core.time import SECOND
+from alertrouter.delivery.circuit import CircuitState
 from alertrouter.delivery.status import LaneStatus
 from alertrouter.settings import Settings
 from tests.api.play import Raw, Step
@@ -43,6 +44,8 @@ def test_every_receiver_is_listed_in_the_order_of_the_file_also_one_that_was_nev
             delivered_at=NOW - 60 * SECOND,
             failed_at=NOW,
             last_error="unexpected status code 500",
+            circuit=CircuitState.OPEN,
+            resumes_at=NOW + 2 * SECOND,
         ),
     ]
 
@@ -56,6 +59,8 @@ def test_every_receiver_is_listed_in_the_order_of_the_file_also_one_that_was_nev
     assert second["deliveredAt"] == "2026-11-21T11:59:00.923Z"
     assert second["failedAt"] == "2026-11-21T12:00:00.923Z"
     assert second["lastError"] == "unexpected status code 500"
+    assert (first["circuit"], first["resumesAt"]) == ("closed", None)
+    assert (second["circuit"], second["resumesAt"]) == ("open", "2026-11-21T12:00:02.923Z")
     assert (gone["name"], gone["integrations"][0]["queued"]) == ("gone", 2)
 
 

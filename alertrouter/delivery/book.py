@@ -1,0 +1,69 @@
+"""Writing down what is sent: what cannot be written down is sent all the same."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alertrouter.core.time import Moment
+    from alertrouter.delivery.attempt import AttemptRecord
+    from alertrouter.delivery.ports import DeliveryLedger
+    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.slot import Slot
+
+log = logging.getLogger(__name__)
+
+
+class Book:
+    """A ledger that never fails; when it stops working, that is logged once."""
+
+    def __init__(self, ledger: DeliveryLedger) -> None:
+        self._ledger = ledger
+        self._under_way: set[asyncio.Future[object]] = set()
+        self._works = True
+
+    async def intend(self, slot: Slot, now: Moment) -> None:
+        """Note that an attempt is about to be made; returns when that is stored, or cannot be."""
+        try:
+            await self._ledger.intend(slot, now)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the page goes out
+            self._failed(error)
+
+    def attempt(self, record: AttemptRecord) -> None:
+        """Note one attempt."""
+        try:
+            self._ledger.attempt(record)
+        except Exception as problem:  # noqa: BLE001 -- what was sent was sent
+            self._failed(problem)
+
+    def record(self, changes: Changes) -> None:
+        """Note what an outcome changed; does not wait for it."""
+        if not changes:
+            return
+        try:
+            record = asyncio.ensure_future(self._ledger.record(changes))
+        except Exception as problem:  # noqa: BLE001 -- what was sent was sent
+            self._failed(problem)
+            return
+        self._under_way.add(record)
+        record.add_done_callback(self._recorded)
+
+    async def settled(self) -> None:
+        """Return when everything is stored, or cannot be."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _recorded(self, record: asyncio.Future[object]) -> None:
+        self._under_way.discard(record)
+        if record.cancelled():
+            return
+        if (error := record.exception()) is not None:
+            self._failed(error)
+        else:
+            self._works = True
+
+    def _failed(self, error: BaseException) -> None:
+        if self._works:
+            log.error("What is sent cannot be written down: %s", error)
+        self._works = False
