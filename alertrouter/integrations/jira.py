@@ -60,6 +60,7 @@ class JiraText(ConfigModel):
     template: TemplateText = ""
     enable_update: Bool | None = None
 
+    type_name: ClassVar[str] = "jira.plain"
     scalar_key: ClassVar[str] = "template"
 
     @property
@@ -172,7 +173,7 @@ def issue(config: JiraConfig, message: Message, *, is_new: bool) -> bytes:
     fields: dict[str, Any] = {
         "project": {"key": text(config.project)},
         "issuetype": {"name": text(config.issue_type)},
-        "labels": sorted([*map(text, config.labels), group_label(message)]),
+        "labels": sorted([*filter(None, map(text, config.labels)), group_label(message)]),
     }
     if priority := text(config.priority):
         fields["priority"] = {"name": priority}

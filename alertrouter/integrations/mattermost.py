@@ -48,6 +48,8 @@ class MattermostField(ConfigModel):
     value: TemplateText = ""
     short: Bool | None = None
 
+    type_name: ClassVar[str] = "mattermost.plain"
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.title:
@@ -60,6 +62,7 @@ class MattermostField(ConfigModel):
 class MattermostAttachment(ConfigModel):
     """An attachment written out; deprecated, for the keys of the message itself make one."""
 
+    type_name: ClassVar[str] = "mattermost.MattermostAttachment"
     null_is_empty: ClassVar[bool] = True
 
     fallback: TemplateText = ""
@@ -81,11 +84,15 @@ class MattermostAttachment(ConfigModel):
 class MattermostProps(ConfigModel):
     """``card`` is Markdown for the side bar."""
 
+    type_name: ClassVar[str] = "mattermost.MattermostProps"
+
     card: TemplateText = ""
 
 
 class MattermostPriority(ConfigModel):
     """How urgent the message is shown to be: ``urgent``, ``important`` or ``standard``."""
+
+    type_name: ClassVar[str] = "mattermost.MattermostPriority"
 
     priority: TemplateText = ""
     requested_ack: Bool = False

@@ -49,6 +49,7 @@ class RocketchatGlobals(ConfigModel):
 class RocketchatField(ConfigModel):
     """A field of the attachment; ``short`` None is as the message's ``short_fields``."""
 
+    type_name: ClassVar[str] = "config.RocketchatAttachmentField"
     null_is_empty: ClassVar[bool] = True
 
     short: Bool | None = None
@@ -61,6 +62,7 @@ class RocketchatField(ConfigModel):
 class RocketchatAction(ConfigModel):
     """A button. Compat: the keys are run together, and only ``text``, ``url`` and ``msg`` mean anything."""
 
+    type_name: ClassVar[str] = "config.RocketchatAttachmentAction"
     null_is_empty: ClassVar[bool] = True
 
     type: Text = ""
