@@ -9,12 +9,7 @@ from pydantic import create_model, model_validator
 
 from alertrouter.config.fields import (
     ConfigModel,
-    FilePath,
     PrometheusDuration,
-    Secret,
-    SecretUrl,
-    Text,
-    Url,
 )
 from alertrouter.config.http import HttpConfig, exclusive
 from alertrouter.core.time import MINUTE
@@ -42,76 +37,12 @@ class CoreGlobals(ConfigModel):
         return self
 
 
-# Keys of integrations that have no module yet: they are read and checked, so that a file which only
-# mentions them stays valid. A module that comes with its own declaration replaces the one here.
-
-
-class _JiraGlobals(ConfigModel):
-    jira_api_url: Url = ""
-
-
-class _OpsgenieGlobals(ConfigModel):
-    opsgenie_api_url: Url = "https://api.opsgenie.com/"
-    opsgenie_api_key: Secret = Secret()
-    opsgenie_api_key_file: FilePath = ""
-
-
-class _WechatGlobals(ConfigModel):
-    wechat_api_url: Url = "https://qyapi.weixin.qq.com/cgi-bin/"
-    wechat_api_secret: Secret = Secret()
-    wechat_api_secret_file: FilePath = ""
-    wechat_api_corp_id: Text = ""
-
-
-class _VictoropsGlobals(ConfigModel):
-    victorops_api_url: Url = "https://alert.victorops.com/integrations/generic/20131114/alert/"
-    victorops_api_key: Secret = Secret()
-    victorops_api_key_file: FilePath = ""
-
-
-class _TelegramGlobals(ConfigModel):
-    telegram_api_url: Url = "https://api.telegram.org"
-    telegram_bot_token: Secret = Secret()
-    telegram_bot_token_file: FilePath = ""
-
-
-class _WebexGlobals(ConfigModel):
-    webex_api_url: Url = "https://webexapis.com/v1/messages"
-
-
-class _RocketchatGlobals(ConfigModel):
-    rocketchat_api_url: Url = "https://open.rocket.chat/"
-    rocketchat_token: Secret = Secret()
-    rocketchat_token_file: FilePath = ""
-    rocketchat_token_id: Secret = Secret()
-    rocketchat_token_id_file: FilePath = ""
-
-
-class _MattermostGlobals(ConfigModel):
-    mattermost_webhook_url: SecretUrl = SecretUrl()
-    mattermost_webhook_url_file: FilePath = ""
-
-
-_WITHOUT_MODULE: dict[str, type[ConfigModel]] = {
-    "jira": _JiraGlobals,
-    "mattermost": _MattermostGlobals,
-    "opsgenie": _OpsgenieGlobals,
-    "rocketchat": _RocketchatGlobals,
-    "telegram": _TelegramGlobals,
-    "victorops": _VictoropsGlobals,
-    "webex": _WebexGlobals,
-    "wechat": _WechatGlobals,
-}
-
-
 @cache
 def global_model() -> type[CoreGlobals]:
     """The model of the whole section, with what each kind of integration adds to it."""
     from alertrouter.integrations import discover
 
-    kinds = discover()
-    added: list[type[ConfigModel]] = [kind.globals for kind in kinds.values() if kind.globals is not None]
-    added += [model for name, model in _WITHOUT_MODULE.items() if name not in kinds]
+    added = [kind.globals for kind in discover().values() if kind.globals is not None]
     bases: tuple[type[ConfigModel], ...] = (CoreGlobals, *added)
     _refuse_hidden_validators(bases)
     printed: frozenset[str] = frozenset().union(*[base.always_printed for base in bases])

@@ -246,31 +246,12 @@ def printed_kinds() -> list[str]:
 
 @cache
 def receiver_model() -> type[ReceiverConfig]:
-    """The model of a receiver with a list for each kind of integration.
-
-    Alertmanager's kinds that have no module yet are refused by name.
-    """
+    """The model of a receiver with a list for each kind of integration."""
     fields: dict[str, Any] = {}
-    kinds = printed_kinds()
-    for kind in kinds:
+    for kind in printed_kinds():
         element = Annotated[RawNode, GoType(f"*{kind}.{kind.capitalize()}Config")]
         fields[configs_key(kind)] = (ListOf[element], ())
-    for kind in SUPPORTED_BY_ALERTMANAGER:
-        if kind not in kinds:
-            fields[configs_key(kind)] = (Annotated[Any, PlainValidator(_not_yet(kind))], ())
     return create_model("ReceiverConfig", __base__=ReceiverConfig, **fields)
-
-
-def _not_yet(kind: str) -> Any:
-    def refuse(value: object) -> object:
-        if (isinstance(value, Scalar) and value.is_null) or value == []:
-            return ()
-        raise ConfigProblem(
-            f"{configs_key(kind)} is not supported yet",
-            hint="remove it; webhook_configs can reach most services",
-        )
-
-    return refuse
 
 
 class DeliveryOptions(ConfigModel):

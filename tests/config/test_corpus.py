@@ -16,6 +16,8 @@ DIFFERENT: dict[str, str | None] = {
     # A proxy's URL may hold a password.
     "http: http_config {proxy_url: 'http://x/%zz'}": 'parse "<secret>": invalid URL escape',
     "http: http_config {proxy_url: ':x'}": 'parse "<secret>": missing protocol scheme',
+    # Templates in a URL have the functions of all others.
+    "receivers: webhook with a function of notifications": None,
     # amtool crashes.
     "yaml: null child route is refused here and crashes Alertmanager": "a route must not be empty",
     # Refused as well, but before anything is unfolded.
@@ -76,6 +78,9 @@ LOST_IN_PRINT = {
     "global: slack url that is the app url and token",
     "global: url null",
     "global: null booleans and text",
+    "pagers: pushover ttl null",
+    "pagers: telegram parse mode empty",
+    "pagers: telegram parse mode null",
     "receivers: slack in full",
     "yaml: null receiver",
     "yaml: null time interval",

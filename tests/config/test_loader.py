@@ -148,22 +148,6 @@ def test_nesting_has_an_end() -> None:
         load_text("[" * 100_000)
 
 
-def test_an_integration_without_a_module_is_refused_by_name() -> None:
-    assert complaints("""\
-        route: {receiver: r}
-        receivers:
-        - name: r
-          wechat_configs: []
-          sns_configs:
-          - topic_arn: x
-    """) == [
-        (
-            "alertmanager.yml:5:3: receivers[0].sns_configs: sns_configs is not supported yet"
-            " (remove it; webhook_configs can reach most services)"
-        )
-    ]
-
-
 def test_a_secret_that_is_wrong_is_not_shown() -> None:
     said = complaints("""\
         global:
