@@ -78,11 +78,11 @@ def _model(block: ConfigModel) -> dict[str, Any]:
     always = type(block).always_printed
     for name, key, form, is_optional in _keys(type(block)):
         value = getattr(block, name)
-        if is_optional:
+        if key in always:
+            printed[key] = form(value)
+        elif is_optional:
             if value is not None:
                 printed[key] = form(value)
-        elif key in always:
-            printed[key] = form(value)
         elif value and not _is_default_block(value) and (shown := form(value)) != []:
             printed[key] = shown
     return printed
