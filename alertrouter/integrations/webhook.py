@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -23,7 +24,10 @@ from alertrouter.integrations._json import json_body, sorted_json_body
 from alertrouter.integrations._text import read_secret
 
 if TYPE_CHECKING:
+    from alertrouter.http_client import Response
     from alertrouter.templating.message import Message
+
+log = logging.getLogger(__name__)
 
 
 class WebhookConfig(HttpIntegrationConfig):
@@ -68,9 +72,10 @@ def _check_url(url: str) -> None:
 
 def body(config: WebhookConfig, message: Message) -> bytes:
     """The request's body: the message's members, or the configured payload rendered."""
+    shown = message.limited(config.max_alerts)
     if config.payload is not None:
-        return sorted_json_body(message.structure(config.payload))
-    return json_body(message.webhook_members(config.max_alerts))
+        return sorted_json_body(shown.structure(config.payload))
+    return json_body(shown.webhook_members())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,32 @@ class Webhook:
     connection: Connection
 
     async def send(self, message: Message) -> None:
-        """Post the message; 5xx and a missing answer are worth another attempt."""
-        url = self._url(message)
-        content = body(self.config, message)
+        """Post the message; 5xx and a missing answer are worth another attempt.
+
+        A message that is too large (413) goes out with a quarter of its alerts, and a quarter of those, rather than not
+        at all: ``truncatedAlerts`` says how many are missing, as with ``max_alerts``.
+        """
+        shown = message.limited(self.config.max_alerts)
         async with time_limit(self.config.timeout, "webhook"):
-            response = await self.connection.http.post(url, content=content, headers=JSON)
+            response = await self._post(shown)
+            while response.status_code == 413 and len(shown.alerts) > 1:
+                shown = message.limited(len(shown.alerts) // 4 or 1)
+                response = await self._post(shown)
         raise_for(response)
+        if len(shown.alerts) < len(message.limited(self.config.max_alerts).alerts):
+            log.warning(
+                "The message was too large for a webhook and went out with fewer alerts",
+                extra={
+                    "receiver": message.notification.receiver,
+                    "group": message.notification.group_key,
+                    "alerts": len(message.notification.alerts),
+                    "shown": len(shown.alerts),
+                },
+            )
+
+    async def _post(self, message: Message) -> Response:
+        url, content = self._url(message), body(self.config, message)
+        return await self.connection.http.post(url, content=content, headers=JSON)
 
     def _url(self, message: Message) -> str:
         template = self.config.url.reveal()

@@ -226,7 +226,8 @@ class Alerts(list[Alert]):
 class Data:
     """The dot of every notification template.
 
-    What costs something for a large group is worked out when a template first asks for it.
+    What costs something for a large group is worked out when a template first asks for it. ``shown`` are the alerts
+    it lists, where these are not all; everything else is of all.
     """
 
     __go_type__ = "template.Data"
@@ -249,8 +250,10 @@ class Data:
         external_url: str,
         notification_reason: str,
         route_labels: Callable[[], Mapping[str, str]],
+        shown: Sequence[core.Alert] | None = None,
     ) -> None:
         self._notification = notification
+        self._shown = notification.alerts if shown is None else shown
         self._route_labels = route_labels
         self.notification_reason = notification_reason
         self.external_url = external_url
@@ -265,7 +268,7 @@ class Data:
 
     @cached_property
     def alerts(self) -> Alerts:
-        return Alerts([Alert.of(alert) for alert in self._notification.alerts])
+        return Alerts([Alert.of(alert) for alert in self._shown])
 
     @cached_property
     def group_labels(self) -> KV:

@@ -49,14 +49,41 @@ class Message:
         external_url: str,
         now: Moment,
         fallbacks: Mapping[str, str],
+        max_alerts: int = 0,
     ) -> None:
         self.notification = notification
         self.external_url = external_url
         self.faults: list[TemplateError] = []
         self._templates = templates
         self._now = now
+        self._max_alerts = max_alerts
         self._fallbacks = fallbacks
         self._environments: dict[Mode, Environment] = {}
+
+    def limited(self, max_alerts: int) -> Message:
+        """The same message with the first so many alerts at most; 0 is no limit.
+
+        Templates see those alone, but status and common labels and annotations of all (D12). What fails to render
+        there counts as a fault of this message too.
+        """
+        if not max_alerts or len(self.alerts) <= max_alerts:
+            return self
+        message = Message(
+            self._templates,
+            self.notification,
+            external_url=self.external_url,
+            now=self._now,
+            fallbacks=self._fallbacks,
+            max_alerts=max_alerts,
+        )
+        message.faults = self.faults
+        return message
+
+    @property
+    def alerts(self) -> Sequence[Alert]:
+        """The alerts that it shows."""
+        alerts = self.notification.alerts
+        return alerts[: self._max_alerts] if self._max_alerts else alerts
 
     @property
     def receiver(self) -> str:
@@ -71,6 +98,7 @@ class Message:
             external_url=self.external_url,
             notification_reason=self.notification.reason.value,
             route_labels=lambda: self.route_labels,
+            shown=self.alerts,
         )
 
     @cached_property
@@ -160,7 +188,7 @@ class Message:
         """
         notification = self.notification
         alerts = notification.alerts
-        shown = alerts[:max_alerts] if max_alerts else alerts
+        shown = self.limited(max_alerts).alerts
         return {
             "receiver": self.receiver,
             "status": notification.status.value,

@@ -267,3 +267,29 @@ def test_a_label_that_fails_takes_only_those_along_that_need_it() -> None:
         "broken": "{{ if",
     }
     assert message(route_labels=labels).route_labels == {"good": "firing"}
+
+
+def test_templates_of_a_limited_message_see_its_alerts_and_what_all_have_in_common() -> None:
+    """D12."""
+    alerts = [
+        alert({"alertname": "Disk", "instance": str(i)}, ends_at=NOW if i < 2 else None) for i in range(5)
+    ]
+    whole = message(*alerts)
+    limited = whole.limited(2)
+
+    text = "{{ .Status }} {{ len .Alerts }} {{ len .Alerts.Firing }} {{ .CommonLabels }}"
+    assert whole.text(text) == "firing 5 3 alertname=Disk"
+    assert limited.text(text) == "firing 2 0 alertname=Disk"
+    assert limited.structure({"n": "{{ len .Alerts }}"}) == {"n": 2}
+    assert limited.webhook_members()["truncatedAlerts"] == 3
+    assert limited.limited(1).webhook_members()["truncatedAlerts"] == 4
+    assert limited.limited(4) is limited
+    assert whole.limited(0) is whole.limited(5) is whole
+
+
+def test_a_fault_of_a_limited_message_is_one_of_the_message() -> None:
+    whole = message(alert({"alertname": "A"}), alert({"alertname": "B"}))
+
+    whole.limited(1).structure(BROKEN)
+
+    assert [fault.message for fault in whole.faults] == [WHY]
