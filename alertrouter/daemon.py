@@ -32,7 +32,7 @@ from alertrouter.listen import ListenError, open_sockets, port_of, systemd_socke
 from alertrouter.metrics import Metrics
 from alertrouter.senders import ConfiguredSenders
 from alertrouter.serve import Server
-from alertrouter.startup import FatalError, check, log_advice, matcher_mode
+from alertrouter.startup import FatalError, check, check_templates, log_advice, matcher_mode
 from alertrouter.store.errors import StoreError
 from alertrouter.store.journal import Journal
 from alertrouter.store.store import Store
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from alertrouter.config import Problem
     from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.receiver import Integration, Receiver
     from alertrouter.core.silence import Silence
@@ -110,6 +111,7 @@ class Daemon:
         self._clients = HttpClients(clock)
         self._config_path = Path(settings.config_file)
         self._tls: ssl.SSLContext | None = None
+        self._template_problems: Sequence[Problem] = ()
         self._senders: ConfiguredSenders
         self._store: Store
         self._journal: Journal
@@ -137,7 +139,7 @@ class Daemon:
             except ValueError as error:
                 raise FatalError(str(error)) from None
             configuration = self._read_configuration()
-            self._senders = self._senders_for(configuration)
+            self._senders = self._senders_for(configuration, self._templates_for(configuration))
             await self._open_store(stack)
             await self._begin(configuration, stack)
             self._on_signals(stack)
@@ -438,9 +440,13 @@ class Daemon:
     def _read_configuration(self) -> Configuration:
         return load(self._config_path, mode=self.mode)
 
-    def _senders_for(self, configuration: Configuration) -> ConfiguredSenders:
-        """Everything about a configuration that can fail, before anything in force is touched."""
+    def _templates_for(self, configuration: Configuration) -> Templates:
         templates = Templates.load(configuration.template_files, failed=self._template_failed)
+        self._template_problems = check_templates(configuration, templates, self.settings)
+        return templates
+
+    def _senders_for(self, configuration: Configuration, templates: Templates) -> ConfiguredSenders:
+        """Everything else about a configuration that can fail, before anything in force is touched."""
         senders = ConfiguredSenders(configuration, templates, self._clients, self.clock, self.external_url)
         problems = senders.prepare()
         if problems:
@@ -472,7 +478,8 @@ class Daemon:
             log.info("Loading configuration file", extra={"file": file})
             try:
                 configuration = await asyncio.to_thread(self._read_configuration)
-                senders = self._senders_for(configuration)
+                templates = await asyncio.to_thread(self._templates_for, configuration)
+                senders = self._senders_for(configuration, templates)
             except (ConfigError, TemplateError, FatalError, OSError) as error:
                 self.metrics.reload_failed()
                 log.error("Loading configuration file failed", extra={"file": file, "err": str(error)})  # noqa: TRY400
@@ -493,7 +500,7 @@ class Daemon:
     def _in_force(self, configuration: Configuration) -> None:
         now = self.clock.now()
         routing = configuration.routing
-        log_advice(configuration, self.settings)
+        log_advice(configuration, self.settings, self._template_problems)
         self.metrics.configured(routing, configuration.hash, now)
         self._journal.reloaded(now, configuration.hash, configuration.original)
 

@@ -176,6 +176,12 @@ class Settings:
         "Do as Alertmanager does where this is better by default: timers restart at a reload, and a group that was muted "
         "waits for its group interval.",
     )
+    strict_templates: bool = _flag(
+        "strict-templates",
+        "bool",
+        False,
+        "Refuse a configuration with a template in it that cannot be rendered, rather than warn of it.",
+    )
     enable_feature: tuple[str, ...] = _flag(
         "enable-feature",
         "texts",

@@ -5,12 +5,17 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from alertrouter.config.problem import ConfigError
 from alertrouter.core.duration import format_duration
 from alertrouter.core.matcher_syntax import Mode
 from alertrouter.settings import FEATURES, Settings, flags
+from alertrouter.templating.inline import check_inline_templates
 
 if TYPE_CHECKING:
-    from alertrouter.config import Configuration
+    from collections.abc import Sequence
+
+    from alertrouter.config import Configuration, Problem
+    from alertrouter.templating.templates import Templates
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +55,22 @@ _POSITIVE = {
 }
 
 
-def log_advice(configuration: Configuration, settings: Settings) -> None:
+def check_templates(configuration: Configuration, templates: Templates, settings: Settings) -> list[Problem]:
+    """What is wrong with the templates in the file itself; ConfigError if the settings ask for it."""
+    problems = check_inline_templates(templates, configuration.inline_templates)
+    if problems and settings.strict_templates:
+        raise ConfigError(problems)
+    return problems
+
+
+def log_advice(
+    configuration: Configuration, settings: Settings, template_problems: Sequence[Problem] = ()
+) -> None:
     """Log what is allowed in this configuration but unwise."""
-    for warning in configuration.warnings:
-        log.warning(warning.message, extra={"where": f"{warning.file}:{warning.line}:{warning.column}"})
+    for warning in (*configuration.warnings, *template_problems):
+        hint = {"hint": warning.hint} if warning.hint else {}
+        place = {"where": f"{warning.file}:{warning.line}:{warning.column}", "path": warning.path}
+        log.warning(warning.message, extra=place | hint)
     routing = configuration.routing
     used = {route.receiver.name for route in routing.route.walk()}
     for name in routing.receivers:

@@ -10,20 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertrouter.cli.errors import Failure
-from alertrouter.cli.flags import Kind, argument
+from alertrouter.cli.flags import Kind, argument, flag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alertrouter.cli.command import Command
     from alertrouter.cli.session import Session
-    from alertrouter.config import Configuration
+    from alertrouter.config import Configuration, Problem
 
 _STDIN = "/dev/stdin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckConfig:
-    """The files to check."""
+    """The files to check, and how severely."""
 
+    strict: bool = flag(
+        "strict",
+        Kind.BOOL,
+        "Templates in the configuration itself that cannot be rendered are errors, not warnings.",
+    )
     files: tuple[str, ...] = argument(
         "check-files", "Files to check; standard input when there are none.", kind=Kind.FILES
     )
@@ -32,7 +39,9 @@ class CheckConfig:
 _ABOUT = """Validate alertmanager config files.
 
 Everything that is wrong is printed, each with file, line and column; also what is wrong in the templates that the
-configuration names. A glob of templates that matches nothing is not an error."""
+configuration names. A glob of templates that matches nothing is not an error. What is wrong in templates that stand in
+the configuration itself is a warning, as for Alertmanager it is no error either: a page goes out in the default wording
+then. With --strict it is an error."""
 
 
 def register(program: Command) -> None:
@@ -43,17 +52,17 @@ def register(program: Command) -> None:
 def run(options: CheckConfig, session: Session) -> int:
     """Check each file; Failure when one is wrong."""
     if options.files:
-        failed = sum([not _check(file, session) for file in options.files])
+        failed = sum([not _check(file, session, strict=options.strict) for file in options.files])
     else:
         if stat.S_ISCHR(os.fstat(sys.stdin.fileno()).st_mode):
             raise Failure("Failed to read from standard input", ends_with_blank_line=False)
-        failed = 0 if _check(_STDIN, session) else 1
+        failed = 0 if _check(_STDIN, session, strict=options.strict) else 1
     if failed:
         raise Failure(f"failed to validate {failed} file(s)")
     return 0
 
 
-def _check(file: str, session: Session) -> bool:
+def _check(file: str, session: Session, *, strict: bool) -> bool:
     """Whether the file is right; prints what there is to say of it."""
     from alertrouter.cli.output import write
     from alertrouter.config import ConfigError, load, load_text
@@ -69,11 +78,9 @@ def _check(file: str, session: Session) -> bool:
         _print_failure([str(problem) for problem in error.problems])
         return False
     write("  SUCCESS\n")
-    for warning in found.warnings:
-        sys.stdout.flush()
-        session.warn(f"Warning: {warning}")
+    _warn(found.warnings, session)
     _print_found(found)
-    is_right = _check_templates(found)
+    is_right = _check_templates(found, session, strict=strict)
     write("\n")
     return is_right
 
@@ -99,17 +106,29 @@ def _print_found(found: Configuration) -> None:
     write(f" - {counts.templates} templates\n")
 
 
-def _check_templates(found: Configuration) -> bool:
+def _check_templates(found: Configuration, session: Session, *, strict: bool) -> bool:
     from alertrouter.cli.output import write
     from alertrouter.templating.errors import TemplateError
+    from alertrouter.templating.inline import check_inline_templates
     from alertrouter.templating.templates import Templates
 
-    if not found.template_globs:
+    if not found.template_globs and not found.inline_templates:
         return True
     try:
-        Templates.load(found.template_files)
+        templates = Templates.load(found.template_files)
     except TemplateError as error:
         write(f"  FAILED: {error}\n")
         return False
-    write("  SUCCESS\n")
+    problems = check_inline_templates(templates, found.inline_templates)
+    if problems and strict:
+        write("".join(f"  FAILED: {problem}\n" for problem in problems))
+        return False
+    write("  SUCCESS\n" if found.template_globs else "")
+    _warn(problems, session)
     return True
+
+
+def _warn(problems: Sequence[Problem], session: Session) -> None:
+    sys.stdout.flush()
+    for problem in problems:
+        session.warn(f"Warning: {problem}")

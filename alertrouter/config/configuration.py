@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from alertrouter.config.blocks import Blocks
     from alertrouter.config.http import HttpConfig
+    from alertrouter.config.inline_template import InlineTemplate
     from alertrouter.config.problem import Problem
     from alertrouter.config.schema import Options
     from alertrouter.core.routing import Routing
@@ -24,13 +25,15 @@ class Configuration:
     """Everything one `alertmanager.yml` says. Immutable; a reload makes a new one.
 
     ``hash`` is Alertmanager's: the first six bytes of the text's MD5, the lowest first. ``template_files``
-    are those that the globs matched at load, in their order. ``warnings`` are what is allowed but unwise.
+    are those that the globs matched at load, in their order; ``inline_templates`` stand in the file itself, and are
+    not checked yet (`alertrouter.templating.inline`). ``warnings`` are what is allowed but unwise.
     """
 
     blocks: Blocks = field(repr=False)
     routing: Routing
     hash: int
     template_files: Sequence[Path] = ()
+    inline_templates: Sequence[InlineTemplate] = ()
     warnings: Sequence[Problem] = ()
 
     @property

@@ -120,7 +120,8 @@ def _scalar(event: Any) -> Scalar:
     kind, value = _tagged(event.tag, text)
     if kind is Kind.BINARY:
         text = value
-    return Scalar(text, kind, value, False, line, column)  # noqa: FBT003
+    tag = event.tag if event.tag.startswith("!") else ""
+    return Scalar(text, kind, value, False, line, column, tag)  # noqa: FBT003
 
 
 def _tagged(tag: str, text: str) -> tuple[Kind, Any]:

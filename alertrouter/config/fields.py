@@ -18,6 +18,7 @@ from alertrouter.config.merge import as_map
 from alertrouter.config.model import ConfigModel, Decoding, complain_to
 from alertrouter.config.node import Kind, Mapping, Scalar, Sequence
 from alertrouter.config.problem import ConfigProblem
+from alertrouter.config.template_text import note_template
 from alertrouter.config.url import SECRET, check_proxy_url, check_secret_url, check_url
 from alertrouter.config.values import (
     HostPort,
@@ -28,6 +29,7 @@ from alertrouter.config.values import (
     text_of,
 )
 from alertrouter.core.duration import format_duration, format_go_duration, parse_duration, parse_go_duration
+from alertrouter.templating.mode import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SECRET",
     "AnyStructure",
+    "AnyValue",
     "Bool",
     "ConfigModel",
     "ConfigProblem",
@@ -193,11 +196,24 @@ def _proxy_url(value: object) -> str:
     return check_proxy_url(text) if text else ""
 
 
+def _template(value: object, info: ValidationInfo, mode: Mode) -> str:
+    text = text_of(value)
+    return note_template(value, text, info.context, mode=mode) if isinstance(value, Scalar) else text
+
+
+def _text_template(value: object, info: ValidationInfo) -> str:
+    return _template(value, info, Mode.TEXT)
+
+
+def _html_template(value: object, info: ValidationInfo) -> str:
+    return _template(value, info, Mode.HTML)
+
+
 Text = Annotated[str, PlainValidator(text_of)]
-TemplateText = Annotated[str, PlainValidator(text_of), TemplateLanguage("text")]
-"""Rendered by the text template engine when a message is sent; not checked at load."""
-HtmlTemplateText = Annotated[str, PlainValidator(text_of), TemplateLanguage("html")]
-"""Rendered by the escaping template engine when a message is sent; not checked at load."""
+TemplateText = Annotated[str, PlainValidator(_text_template), TemplateLanguage("text")]
+"""Rendered by the text template engine when a message is sent. What is wrong with it does not refuse the file."""
+HtmlTemplateText = Annotated[str, PlainValidator(_html_template), TemplateLanguage("html")]
+"""Rendered by the escaping template engine when a message is sent. Checked as `TemplateText` is."""
 FilePath = Annotated[str, PlainValidator(text_of), ReadableFile()]
 """As written; empty when not set. What it is relative to is the reader's matter (`config.md` 1.7)."""
 Url = Annotated[str, PlainValidator(_url)]
@@ -275,23 +291,39 @@ def go_type_of(annotation: Any) -> str:
 
 
 def _structure(value: object, info: ValidationInfo) -> Any:
-    return plain_structure(value, info.context)
+    return _plain(value, info.context, _templated)
 
 
-def plain_structure(value: object, decoding: Decoding | None) -> Any:
+def _untemplated_structure(value: object, info: ValidationInfo) -> Any:
+    return _plain(value, info.context, lambda scalar, _: scalar.value)
+
+
+def _templated(scalar: Scalar, decoding: Decoding | None) -> object:
+    if isinstance(scalar.value, str):
+        return note_template(scalar, scalar.value, decoding)
+    return scalar.value
+
+
+def _plain(
+    value: object, decoding: Decoding | None, scalar_value: Callable[[Scalar, Decoding | None], object]
+) -> Any:
     """A node as plain Python values. The keys of its maps are what YAML makes of them, booleans included."""
-    complain = complain_to(decoding)
     match value:
         case Scalar():
-            return value.value
+            return scalar_value(value, decoding)
         case Sequence():
-            return [plain_structure(item, decoding) for item in value]
+            return [_plain(item, decoding, scalar_value) for item in value]
         case Mapping():
-            entries = as_map(value, complain)
-            return {entry.key.value: plain_structure(entry.value, decoding) for entry in entries.values()}
+            entries = as_map(value, complain_to(decoding))
+            return {
+                scalar_value(entry.key, decoding): _plain(entry.value, decoding, scalar_value)
+                for entry in entries.values()
+            }
         case _:
             return value
 
 
 AnyStructure = Annotated[Any, PlainValidator(_structure)]
 """Anything YAML can say: a templated structure such as a webhook's ``payload`` (`config.md` 8.0)."""
+AnyValue = Annotated[Any, PlainValidator(_untemplated_structure)]
+"""Anything YAML can say, without templates."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from alertrouter.config.fields import (
-    AnyStructure,
+    AnyValue,
     Bool,
     ConfigModel,
     FilePath,
@@ -228,7 +228,7 @@ class OAuth2Config(ConfigModel):
     signature_algorithm: Text = ""
     iss: Text = ""
     audience: Text = ""
-    claims: MapOf[AnyStructure] = Field(default_factory=dict)
+    claims: MapOf[AnyValue] = Field(default_factory=dict)
     scopes: ListOf[Text] = ()
     token_url: Text = ""
     endpoint_params: MapOf[Text] = Field(default_factory=dict)

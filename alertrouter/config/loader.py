@@ -47,18 +47,19 @@ def load_text(
 ) -> Configuration:
     """Like `load`, from the text itself; ``file`` names it in messages, relative paths start at ``directory``."""
     decoding = Decoding(environ=environ, mode=mode)
-    reader = Reader(file, decoding)
+    raw = text.encode() if isinstance(text, str) else text
+    reader = Reader(file, decoding, raw.decode("utf-8", "replace").split("\n"))
     blocks = FileReader(reader, decoding, directory).read(read_document(text, file))
     if blocks is not None:
         check_blocks(blocks, reader)
     if blocks is None or reader.problems:
         raise ConfigError(_in_order(reader.problems))
-    raw = text.encode() if isinstance(text, str) else text
     return Configuration(
         blocks=blocks,
         routing=compile_blocks(blocks),
         hash=int.from_bytes(hashlib.md5(raw, usedforsecurity=False).digest()[:6], "little"),
         template_files=[found for glob in blocks.templates for found in matching_files(glob)],
+        inline_templates=reader.templates,
         warnings=_in_order(reader.warnings),
     )
 

@@ -17,8 +17,10 @@ from alertrouter.config.scalar import resolve
 from alertrouter.core.matcher_syntax import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from collections.abc import Mapping as MappingType
+
+    from alertrouter.config.inline_template import FoundTemplate
 
 OUR_KEY = "alertrouter"
 """The key under which everything stands that Alertmanager does not know."""
@@ -36,13 +38,14 @@ class Complaint(NamedTuple):
 class Decoding:
     """What models are read with: the context of pydantic's validation.
 
-    ``environ`` None leaves ``${NAME}`` as it is. ``complaints`` and ``warnings`` gather while reading.
+    ``environ`` None leaves ``${NAME}`` as it is. ``complaints``, ``warnings`` and ``templates`` gather while reading.
     """
 
     environ: MappingType[str, str] | None = None
     mode: Mode = Mode.FALLBACK
     complaints: list[Complaint] = field(default_factory=list)
     warnings: list[Complaint] = field(default_factory=list)
+    templates: list[FoundTemplate] = field(default_factory=list)
 
 
 def complain_to(decoding: Decoding | None) -> Callable[[Node, str], None]:
@@ -83,6 +86,10 @@ class ConfigModel(BaseModel):
     """Keys that a printed configuration shows even when they are empty."""
 
     _nulls: ClassVar[dict[str, _Null]]
+
+    def html_keys(self) -> Collection[str]:
+        """The keys whose templates are rendered in HTML mode because another key says so."""
+        return ()
 
     @model_validator(mode="before")
     @classmethod

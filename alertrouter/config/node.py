@@ -21,7 +21,8 @@ class Kind(enum.Enum):
 class Scalar:
     """A scalar: its text as written (quotes and escapes undone), and what it resolves to.
 
-    ``plain`` scalars stood without quotes and without a tag. ``line`` and ``column`` count from 1.
+    ``plain`` scalars stood without quotes and without a tag. ``line`` and ``column`` count from 1. ``tag`` is a
+    tag of nobody's standard, such as ``!jinja2``; the text is a text all the same.
     """
 
     text: str
@@ -30,6 +31,7 @@ class Scalar:
     plain: bool
     line: int
     column: int
+    tag: str = ""
 
     @property
     def is_null(self) -> bool:

@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
+from alertrouter.config.inline_template import InlineTemplate
 from alertrouter.config.merge import as_object
 from alertrouter.config.model import ConfigModel, Decoding
 from alertrouter.config.node import Mapping, Node, Scalar, Sequence
 from alertrouter.config.problem import ConfigProblem, Problem
+from alertrouter.templating.mode import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence as SequenceType
+
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=ConfigModel)
@@ -28,11 +32,14 @@ def path_text(path: Path) -> str:
 class Reader:
     """Reads one file. Problems gather in ``problems``, what is only unwise in ``warnings``."""
 
-    def __init__(self, file: str, decoding: Decoding) -> None:
+    def __init__(self, file: str, decoding: Decoding, source: SequenceType[str] = ()) -> None:
+        """``source`` are the lines of the file, for the places inside its templates."""
         self._file = file
         self._decoding = decoding
+        self._source = source
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
+        self.templates: list[InlineTemplate] = []
 
     def read(self, model: type[Model], node: Node, path: Path) -> Model | None:
         """The block as a model; None when nothing can be made of it, the problems being noted.
@@ -49,6 +56,7 @@ class Reader:
                 self._note(detail, node, path)
             read = self._without(model, node, {str(detail["loc"][0]) for detail in details if detail["loc"]})
         self._take_complaints(node, path)
+        self._take_templates(node, path, read)
         return read
 
     def complain(self, node: Node | None, path: Path, message: str, hint: str = "") -> None:
@@ -102,6 +110,26 @@ class Reader:
                 inside = _path_to(node, block) or ()
                 kept.append(self._problem(node, (*path, *inside), message, hint))
             complaints.clear()
+
+    def _take_templates(self, block: Node, path: Path, read: ConfigModel | None) -> None:
+        html_keys = read.html_keys() if read is not None else ()
+        for found in self._decoding.templates:
+            node = found.node
+            inside = _path_to(node, block) or ()
+            self.templates.append(
+                InlineTemplate(
+                    text=found.text,
+                    mode=Mode.HTML if inside and inside[0] in html_keys else found.mode,
+                    is_secret=found.is_secret,
+                    file=self._file,
+                    line=node.line,
+                    column=node.column,
+                    path=path_text((*path, *inside)),
+                    added=found.added,
+                    source=self._source,
+                )
+            )
+        self._decoding.templates.clear()
 
 
 def value_at(block: Node, inside: Path) -> Node | None:

@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 from alertrouter.config.environment import expand
 from alertrouter.config.node import Scalar, describe
 from alertrouter.config.problem import ConfigProblem
+from alertrouter.config.template_text import note_template
 from alertrouter.config.url import SECRET, check_secret_url
 
 if TYPE_CHECKING:
@@ -64,6 +65,12 @@ class Secret:
         return text
 
     @classmethod
+    def _found(cls, node: Scalar, text: str, info: ValidationInfo) -> str:
+        """The text of a secret that stands in a file, as it is kept."""
+        _ = node, info
+        return text
+
+    @classmethod
     def _read(cls, value: object, info: ValidationInfo) -> Secret:
         if isinstance(value, Secret):
             return value
@@ -74,7 +81,7 @@ class Secret:
         if isinstance(value, Scalar):
             if value.is_null:
                 return cls()
-            text = expand(text, info.context)
+            text = cls._found(value, expand(text, info.context), info)
         elif not text:
             return cls()
         return cls(cls.check(text))
@@ -90,6 +97,10 @@ class SecretTemplateText(Secret):
     """A secret that is rendered by the text template engine before use."""
 
     __slots__ = ()
+
+    @classmethod
+    def _found(cls, node: Scalar, text: str, info: ValidationInfo) -> str:
+        return note_template(node, text, info.context, is_secret=True)
 
 
 class SecretUrl(Secret):

@@ -22,6 +22,7 @@ from alertrouter.integrations import Connection, HttpIntegrationConfig, Integrat
 from alertrouter.integrations._answers import JSON, raise_for, time_limit
 from alertrouter.integrations._json import json_body, sorted_json_body
 from alertrouter.integrations._text import read_secret
+from alertrouter.templating.marker import is_jinja
 
 if TYPE_CHECKING:
     from alertrouter.http_client import Response
@@ -54,13 +55,16 @@ class WebhookConfig(HttpIntegrationConfig):
 
 
 def _check_url(url: str) -> None:
+    if is_jinja(url):
+        return  # checked with all other templates of the file
     if "{{" in url:
         # Templates in a URL are rare; the engine need not be loaded without one.
         from alertrouter.gotemplate import ParseError, TemplateSet
+        from alertrouter.templating.functions import FUNCTIONS
 
         try:
-            # Compat: checked against the bare template language, without the functions of notifications.
-            TemplateSet.build([]).text(url)
+            # Compat: of all templates in a file this alone must parse. Its functions are those of every other, though.
+            TemplateSet.build([], functions=FUNCTIONS).text(url)
         except ParseError as error:
             raise ConfigProblem(f"invalid template syntax: {error}", at="url") from error
         return

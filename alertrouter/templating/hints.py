@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from alertrouter.templating.jinja import MARKER, snake_case
+from alertrouter.templating.jinja import snake_case
+from alertrouter.templating.marker import JINJA
 
 _ELSEWHERE: Final = {
     "upper": "toUpper",
@@ -59,7 +60,7 @@ def _about_function(message: str) -> str:
         return f"did you mean {_ELSEWHERE[name]}?"
     for field, right in _FIELDS.items():
         if name in {field, snake_case(right)}:
-            return f"did you mean .{right}? If this is a Jinja2 template, begin it with {MARKER}"
+            return f"did you mean .{right}? If this is a Jinja2 template, tag it !jinja2 or begin it with {JINJA}"
     return ""
 
 
@@ -77,5 +78,5 @@ def _about_text(message: str, text: str) -> str:
     if "U+00A0" in message:
         return "there is a non-breaking space in the action: replace it with a space"
     if "{%" in text or "{#" in text:
-        return f"this looks like a Jinja2 template: begin it with {MARKER}"
+        return f"this looks like a Jinja2 template: tag it !jinja2 or begin it with {JINJA}"
     return ""

@@ -30,11 +30,6 @@ if TYPE_CHECKING:
 
     from alertrouter.templating.go_time import Time
 
-#: A text or a file that begins with this is a Jinja2 template.
-MARKER: Final = "{# jinja2 #}"
-#: So is every file with one of these endings.
-SUFFIXES: Final = (".j2", ".jinja", ".jinja2")
-
 _VARIABLES: Final = "_variables"
 _MOST_OUTPUT: Final = 4 * 1024 * 1024
 _MOST_COMPILED: Final = 1024
@@ -78,11 +73,6 @@ _TEXT_METHODS: Final = frozenset(
 )
 # Filters and globals of Jinja2 that keep their meaning although Go templates have functions of the same name.
 _KEPT: Final = frozenset({"join", "list", "map", "first", "slice", "length", "dict", "range", "urlize"})
-
-
-def is_jinja(text: str, name: str = "") -> bool:
-    """Whether this is meant to be a Jinja2 template, by its marker or its file's name."""
-    return text.startswith(MARKER) or name.endswith(SUFFIXES)
 
 
 @lru_cache(maxsize=1024)

@@ -9,12 +9,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertrouter import assets
 from alertrouter.core.go_quote import quote
-from alertrouter.gotemplate import ANY, HTML, STRING, ExecError, Function, Limits, ParseError, TemplateSet
+from alertrouter.gotemplate import (
+    ANY,
+    HTML,
+    STRING,
+    EscapeError,
+    ExecError,
+    Function,
+    Limits,
+    ParseError,
+    TemplateSet,
+)
 from alertrouter.gotemplate import TemplateError as GoTemplateError
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import ENVIRONMENT, FUNCTIONS, Environment, environment_of
 from alertrouter.templating.hints import hint
-from alertrouter.templating.jinja import MARKER, SUFFIXES, JinjaTemplates
+from alertrouter.templating.jinja import JinjaTemplates
+from alertrouter.templating.marker import is_jinja
 from alertrouter.templating.message import Message
 from alertrouter.templating.mode import Mode
 
@@ -72,7 +83,7 @@ class Templates:
         for path in files:
             text = _read(path)
             paths[path.name] = path
-            if path.name.endswith(SUFFIXES) or text.startswith(MARKER):
+            if is_jinja(text, path.name):
                 jinja_files.append((path.name, text))
             else:
                 go_files.append((path.name, text))
@@ -144,7 +155,7 @@ class Templates:
         if not text:
             return ""
         variables = {ENVIRONMENT: environment}
-        if text.startswith(MARKER):
+        if is_jinja(text):
             return self._jinja.render(text, data, variables, environment.mode)
         try:
             return self._template(environment.mode, text).render(data, variables)
@@ -157,7 +168,7 @@ class Templates:
         Names it calls that do not exist are not looked for: a branch that never runs may hold them.
         """
         try:
-            if text.startswith(MARKER):
+            if is_jinja(text):
                 self._jinja.check(text)
             elif "{{" in text:
                 self._template(mode, text)
@@ -167,11 +178,16 @@ class Templates:
             return _explained(error, text)
         return None
 
-    def unknown_names(self, text: str) -> list[str]:
-        """The names a text of the configuration calls although nothing defines them: it may fail when rendered."""
+    def unknown_calls(self, text: str) -> list[tuple[str, int]]:
+        """The names a text of the configuration calls although nothing defines them, each with where in the text.
+
+        Where such a call runs, the text fails to render.
+        """
+        if is_jinja(text):
+            return []
         own = {_unquoted(name) for name in _DEFINITION.findall(text)}
-        called = [_unquoted(name) for name in _CALL.findall(text)]
-        return [name for name in called if name not in own and not self._set.has(name)]
+        called = [(_unquoted(call[1]), call.start(1)) for call in _CALL.finditer(text)]
+        return [(name, at) for name, at in called if name not in own and not self._set.has(name)]
 
     def names(self) -> list[str]:
         """The names that `template` can call, sorted."""
@@ -207,9 +223,19 @@ def _route_labels_of(data: object) -> Callable[[str], str]:
 
 
 def _explained(error: GoTemplateError, text: str) -> TemplateError:
-    line = getattr(error, "line", 0)
-    column = getattr(error, "column", 0) + (1 if isinstance(error, ExecError) else 0)
+    line, column = _place(error, text)
     return TemplateError(str(error), line=line, column=column, hint=hint(str(error), text))
+
+
+def _place(error: GoTemplateError, text: str) -> tuple[int, int]:
+    """Line and column in characters, from 1; zeros for a failure that is in a template elsewhere."""
+    if not isinstance(error, (ParseError, ExecError)) or error.name or not error.line:
+        return 0, 0
+    if isinstance(error, ParseError) and not isinstance(error, EscapeError):
+        return error.line, error.column
+    # The others count as Go does: bytes, from zero.
+    source = text.split("\n")[error.line - 1].encode("utf-8", "replace")
+    return error.line, len(source[: error.column].decode("utf-8", "ignore")) + 1
 
 
 def _source_line(text: str, line: int) -> str:

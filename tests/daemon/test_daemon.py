@@ -120,6 +120,35 @@ def test_b172_a_bad_reload_changes_nothing_and_a_good_one_does(tmp_path: Path) -
     asyncio.run(story())
 
 
+BROKEN_TEMPLATE = CONFIG + "        payload: {{text: '{{{{ .Status | toUper }}}}'}}\n"
+
+
+def test_a_template_that_cannot_be_rendered_is_told_when_the_file_is_read(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with Daemon(tmp_path, BROKEN_TEMPLATE.format(url="http://127.0.0.1:9")) as daemon:
+            (line,) = [each for each in daemon.said if "toUper" in each]
+            assert "level=WARN" in line
+            assert f"where={daemon.config}:12:39" in line
+
+    asyncio.run(story())
+
+
+def test_strict_templates_refuse_to_start_and_to_reload(tmp_path: Path) -> None:
+    async def story() -> None:
+        good, bad = (each.format(url="http://127.0.0.1:9") for each in (CONFIG, BROKEN_TEMPLATE))
+        async with Daemon(tmp_path, good, "--strict-templates") as daemon:
+            daemon.config.write_text(bad, encoding="utf-8")
+            answer = await daemon.client.post("/-/reload")
+            assert answer.status_code == 500
+            assert "alertmanager.yml:12:39" in answer.text
+            assert 'function "toUper" not defined' in answer.text
+            await daemon.kill()
+            await daemon.launch()
+            assert await daemon.process.wait() == 1
+
+    asyncio.run(story())
+
+
 def test_sighup_reloads_and_sigterm_stops_with_status_0(tmp_path: Path) -> None:
     async def story() -> None:
         async with Daemon(tmp_path, CONFIG.format(url="http://127.0.0.1:9/")) as daemon:

@@ -88,9 +88,9 @@ def test_a_payload_of_ones_own_replaces_the_body() -> None:
         pytest.param({"url": "h/x"}, 'invalid URL: unsupported scheme "" for URL', id="no scheme"),
         pytest.param({"url": "http:///x"}, "invalid URL: missing host for URL", id="no host"),
         pytest.param(
-            {"url": "http://h/{{ .X | toUpper }}"},
-            'invalid template syntax: template: :1: function "toUpper" not defined',
-            id="our own functions are not known to a URL",
+            {"url": "http://h/{{ .X | toUper }}"},
+            'invalid template syntax: template: :1: function "toUper" not defined',
+            id="no such function",
         ),
         pytest.param({"url": "http://h/{{ .X"}, "invalid template syntax", id="broken template"),
     ],

@@ -8,7 +8,8 @@ import pytest
 
 from alertrouter.core.time import SECOND
 from alertrouter.templating.errors import TemplateError
-from alertrouter.templating.jinja import MARKER, snake_case
+from alertrouter.templating.jinja import snake_case
+from alertrouter.templating.marker import JINJA as MARKER
 from alertrouter.templating.rule_templates import RuleData
 from tests.templating.wording import NOW, alert, loaded, message
 

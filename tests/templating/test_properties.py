@@ -12,10 +12,10 @@ from alertrouter.templating.case import title, to_lower, to_upper
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import FUNCTIONS
 from alertrouter.templating.go_time import Duration, Time, parse_time
-from alertrouter.templating.jinja import MARKER
 from alertrouter.templating.json_text import to_json
 from alertrouter.templating.layout import format_layout
 from alertrouter.templating.layout_parsing import LayoutError
+from alertrouter.templating.marker import JINJA as MARKER
 from alertrouter.templating.number import humanize, humanize_1024, humanize_duration
 from alertrouter.templating.regex import RegexError, replace_all
 from alertrouter.templating.rule_functions import RULE_FUNCTIONS, RuleEnvironment

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.fallbacks import fallbacks_of
-from alertrouter.templating.jinja import MARKER
+from alertrouter.templating.marker import JINJA as MARKER
 from alertrouter.templating.templates import Templates
 from tests.templating.corpus import DEFAULT_NAMES, LIST_NAMES
 from tests.templating.wording import loaded, message
@@ -94,9 +94,9 @@ def test_files_that_cannot_be_read_are_told_apart(tmp_path: Path) -> None:
     ("text", "says", "hint"),
     [
         ("{{ .Status | upper }}", 'function "upper" not defined', "did you mean toUpper?"),
-        ("{{ status }}", 'function "status" not defined', f"did you mean .Status? If this is a Jinja2 template, begin it with {MARKER}"),
+        ("{{ status }}", 'function "status" not defined', f"did you mean .Status? If this is a Jinja2 template, tag it !jinja2 or begin it with {MARKER}"),
         ("{{ .Status\u00a0}}", "U+00A0", "there is a non-breaking space in the action: replace it with a space"),
-        ("{% for a in alerts %}{{ a.labels['x'] }}{% endfor %}", "", f"this looks like a Jinja2 template: begin it with {MARKER}"),
+        ("{% for a in alerts %}{{ a.labels['x'] }}{% endfor %}", "", f"this looks like a Jinja2 template: tag it !jinja2 or begin it with {MARKER}"),
         (MARKER + "{% if %}", "jinja2: ", ""),
     ],
 )  # fmt: skip
@@ -138,7 +138,7 @@ def test_common_slips_get_a_hint_when_rendered(text: str, hint: str) -> None:
     ],
 )
 def test_names_that_nothing_defines_are_told(text: str, names: list[str]) -> None:
-    assert Templates.built_in().unknown_names(text) == names
+    assert [name for name, _ in Templates.built_in().unknown_calls(text)] == names
 
 
 class Inner(BaseModel):
