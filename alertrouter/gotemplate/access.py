@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ def pairs(value: Any) -> Sequence[tuple[object, object]]:
             raise Fault(f"range can't iterate over {go_string(value)}")
 
 
+@lru_cache(maxsize=4096)
 def make_getter(name: str, missing_key: MissingKey) -> Callable[[Any], object]:
     """How `.name` is read from any value: a method without arguments, a field, or a key."""
     readers: dict[type, Callable[[Any], object]] = {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from alertrouter.gotemplate import access
 from alertrouter.gotemplate.builtins import BUILTINS, RESULTS, VALUE
@@ -53,6 +53,24 @@ if TYPE_CHECKING:
     Body = Callable[[Run, Callable[[str], object], object], None]
 
 
+# Where generated code looks last. It stands in the place of Python's built-ins, of which none can be reached.
+_HELPERS: Final[dict[str, Any]] = {
+    "NO_VALUE": NO_VALUE,
+    "type": type,
+    "str": str,
+    "len": len,
+    "truth": truth,
+    "fault": access.fault,
+    "printed": access.printed,
+    "converted": access.converted,
+    "converted_piped": access.converted_piped,
+    "elements": access.elements,
+    "pairs": access.pairs,
+    "bind_method": access.bind_method,
+    "call_method": access.call_method,
+}
+
+
 def compile_tree(
     tree: Tree,
     functions: Mapping[str, Function],
@@ -85,23 +103,7 @@ class _Compiler(Syntax):
         self.escapers = escapers
         self.unit = Unit(tree)
         self.lines: dict[tuple[Any, ...], int] = {}
-        self.globals: dict[str, Any] = {
-            "__builtins__": {},
-            UNIT: self.unit,
-            "NO_VALUE": NO_VALUE,
-            "type": type,
-            "str": str,
-            "len": len,
-            "truth": truth,
-            "fault": access.fault,
-            "printed": access.printed,
-            "converted": access.converted,
-            "converted_piped": access.converted_piped,
-            "elements": access.elements,
-            "pairs": access.pairs,
-            "bind_method": access.bind_method,
-            "call_method": access.call_method,
-        }
+        self.globals: dict[str, Any] = {"__builtins__": _HELPERS, UNIT: self.unit}
         self.named: dict[tuple[str, Any], str] = {}
         self.scopes: list[dict[str, str]] = [{"$": "dot"}]
         self.dot = "dot"
@@ -125,8 +127,8 @@ class _Compiler(Syntax):
             function = ast.FunctionDef(
                 name="template", args=arguments, body=body, decorator_list=[], lineno=1, col_offset=0
             )
-            if hasattr(function, "type_params"):
-                function.type_params = []
+            # Asked for from Python 3.12 on, and let pass before.
+            function.type_params = []  # type: ignore[attr-defined]
             module = ast.Module(body=[function], type_ignores=[])
             code = compile(module, FILE, "exec", dont_inherit=True)
         except (RecursionError, MemoryError):

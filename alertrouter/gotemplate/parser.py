@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
 MOST_NESTING: Final = 100
+# Of fields in a chain and steps in an `else if` ladder: each nests in the one before, and stages of a pipeline more so.
+MOST_LINKS: Final = 250
+MOST_STAGES: Final = 100
 MOST_CHARACTERS: Final = 1024 * 1024
 # Compiling takes some tens of microseconds for each.
 MOST_TOKENS: Final = 50_000
@@ -169,6 +172,10 @@ class _Parser:
         if self.nesting > MOST_NESTING:
             self.fail(f"exceeded maximum nesting depth ({MOST_NESTING})")
 
+    def check_links(self, count: int, what: str, most: int = MOST_LINKS) -> None:
+        if count > most:
+            self.fail(f"more than {most} {what} in a row")
+
     # Statements
 
     def unit(self) -> dict[str, Tree]:
@@ -282,7 +289,10 @@ class _Parser:
         mark = len(self.variables)
         self.deeper()
         first = current = self.branch_body(keyword)
+        steps = 0
         while True:
+            steps += 1
+            self.check_links(steps, "branches")
             end = self.closing
             if end.keyword == "end":
                 break
@@ -361,6 +371,7 @@ class _Parser:
             if token.word not in _STARTS_OPERAND:
                 self.unexpected(token, context)
             pipe.commands.append(self.command())
+            self.check_links(len(pipe.commands), "stages", MOST_STAGES)
         if not pipe.commands:
             self.fail(f"missing value for {context}")
         for stage, command in enumerate(pipe.commands[1:], 2):
@@ -417,6 +428,7 @@ class _Parser:
         names: list[str] = []
         while self.peek().word is Word.FIELD:
             names.append(self.next().text[1:])
+            self.check_links(len(names), "fields")
         if isinstance(term, (Bool, String, Number, Nil, Dot)):
             self.fail(f"unexpected . after term {quote(str(term))}")
         match term:

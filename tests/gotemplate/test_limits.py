@@ -32,11 +32,11 @@ _GREEDY = {
     "long text printed often": '{{ $x := printf "%999999s" "" }}{{ range 1000000 }}{{ $x }}{{ end }}',
     "long text escaped often": '{{ $x := printf "%999999s" "" }}{{ range 1000000 }}{{ $y := js $x }}{{ end }}',
     "long text many times": '{{ $x := printf "%999999s" "" }}{{ print ' + "$x " * 5000 + "}}",
+}
+_NESTED = {
     "long pipeline": "{{ 1 " + "| print " * 5000 + "}}",
     "long chain": "{{ ." + ".".join("a" * 5000) + " }}",
     "long ladder": "{{ if false }}" + "{{ else if false }}" * 3000 + "{{ end }}",
-}
-_NESTED = {
     "blocks": "{{ if true }}" * 3000 + "{{ end }}" * 3000,
     "parentheses": "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
     "ranges": "{{ range 2 }}" * 30 + "{{ end }}" * 30,
@@ -61,6 +61,24 @@ def test_a_greedy_template_is_stopped(mode: str, template: str) -> None:
 def test_a_monstrous_text_does_not_parse(template: str) -> None:
     with pytest.raises(ParseError):
         template_set().text(template)
+
+
+@pytest.mark.parametrize(
+    ("template", "output"),
+    [
+        ("{{ 1 " + "| print " * 99 + "}}", "1"),
+        ("{{ ." + ".".join("a" * 250) + " }}", "<no value>"),
+        ("{{ if false }}" + "{{ else if false }}" * 248 + "{{ else }}x{{ end }}", "x"),
+        ("{{ if true }}" * 100 + "x" + "{{ end }}" * 100, "x"),
+        ("{{ " + "(" * 100 + "1" + ")" * 100 + " }}", "1"),
+        ("{{ range 1 }}" * 16 + "x" + "{{ end }}" * 16, "x"),
+        ("{{ with 1 }}" + "{{ else with 1 }}" * 200 + "{{ end }}", ""),
+    ],
+)
+def test_what_is_deep_but_not_too_deep_works(template: str, output: str) -> None:
+    templates = template_set()
+    assert templates.text(template).render(None) == output
+    assert templates.html(template).render(None) == ("" if output == "<no value>" else output)
 
 
 def test_the_error_says_which_limit_was_reached_and_where() -> None:
