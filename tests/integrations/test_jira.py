@@ -60,7 +60,7 @@ class Vendor:
         self.asked: list[str] = []
 
     def __call__(self, request: ReceivedRequest) -> Answer:  # noqa: PLR0911 -- a table
-        path = re.sub(r"^.*/rest/api/[23]/", "", request.target)
+        path = re.sub(r"^(.*/rest/api/[23])?/", "", request.target)
         self.asked.append(f"{request.method} {path}")
         if request.headers["content-type"] != "application/json":
             return Answer(415)
@@ -111,10 +111,6 @@ class Vendor:
         key = f"{fields['project']['key']}-{len(self.issues) + 1}"
         self.issues[key] = {"fields": fields, "done": False, "searches": 0}
         return _json(201, {"id": "1", "key": key, "self": "http://h/"})
-
-
-def vendor() -> Vendor:
-    return Vendor()
 
 
 def _json(status: int, said: Any) -> Answer:
@@ -365,7 +361,7 @@ async def play(service: Vendor, steps: list[Any], **values: Any) -> None:
 
 
 async def test_an_issue_is_made_updated_resolved_and_opened_again() -> None:
-    service = vendor()
+    service = Vendor()
 
     await play(service, [FIRING, EXAMPLES["many_mixed"], RESOLVED, FIRING], **MOVES)
 
@@ -382,7 +378,7 @@ async def test_an_issue_is_made_updated_resolved_and_opened_again() -> None:
 
 
 async def test_requests_are_in_the_form_that_jira_wants() -> None:
-    service = vendor()
+    service = Vendor()
     async with HttpReceiver() as receiver:
         receiver.answer_with(service)
         config = BASE | {
@@ -413,7 +409,7 @@ async def test_an_issue_resolved_long_ago_is_left_and_a_new_one_made() -> None:
 
 
 async def test_without_transitions_issues_are_only_updated() -> None:
-    service = vendor()
+    service = Vendor()
 
     await play(service, [FIRING, RESOLVED])
 
@@ -422,7 +418,7 @@ async def test_without_transitions_issues_are_only_updated() -> None:
 
 
 async def test_what_is_resolved_and_unknown_to_jira_is_done() -> None:
-    service = vendor()
+    service = Vendor()
 
     await play(service, [RESOLVED], **MOVES)
 
@@ -430,7 +426,7 @@ async def test_what_is_resolved_and_unknown_to_jira_is_done() -> None:
 
 
 async def test_an_issue_that_somebody_closed_stays_closed_when_its_alerts_are_resolved() -> None:
-    service = vendor()
+    service = Vendor()
     config = BASE | {"fields": {}} | MOVES
     async with HttpReceiver() as receiver:
         done = {"key": "OPS-1", "fields": {"status": {"statusCategory": {"key": "done"}}}}
@@ -444,7 +440,7 @@ async def test_an_issue_that_somebody_closed_stays_closed_when_its_alerts_are_re
 
 async def test_a_message_of_a_group_that_fires_elsewhere_does_not_resolve_the_issue() -> None:
     """D11: all alerts shown are resolved, but others of the group fire, and are muted."""
-    service = vendor()
+    service = Vendor()
 
     await play(service, [FIRING, replace(RESOLVED, status=Status.FIRING)], **MOVES)
 
@@ -584,11 +580,11 @@ async def test_a_new_issue_that_is_refused(answer: Answer, error: type[Exception
 async def test_a_project_that_cannot_be_rendered_is_an_error() -> None:
     """There is no wording to fall back to."""
     with pytest.raises(TemplateError):
-        await play(vendor(), [FIRING], project="{{ template `nothing` }}")
+        await play(Vendor(), [FIRING], project="{{ template `nothing` }}")
 
 
 async def test_a_title_of_several_lines_is_taken() -> None:
-    service = vendor()
+    service = Vendor()
     labels = Labels({"alertname": "A", "text": "one\ntwo"})
     odd = Alert(
         labels=labels, annotations=Labels({}), starts_at=NOON, ends_at=None, updated_at=NOON, generator_url=""

@@ -67,10 +67,6 @@ class Vendor:
         return _says(0, "ok", msgid="m")
 
 
-def vendor() -> Vendor:
-    return Vendor()
-
-
 def _says(code: int, text: str, **more: Any) -> Answer:
     said = {"errcode": code, "errmsg": text, **more}
     return Answer(200, json.dumps(said).encode(), {"Content-Type": "application/json; charset=UTF-8"})
@@ -145,7 +141,7 @@ def test_what_comes_from_the_global_section() -> None:
 
 
 async def test_one_token_serves_many_messages() -> None:
-    service = vendor()
+    service = Vendor()
     async with (
         HttpReceiver() as receiver,
         connected("wechat", WHO | {"api_url": receiver.url("/cgi-bin")}) as sender,
@@ -191,7 +187,7 @@ class MovedClock:
 
 @pytest.mark.parametrize(("later", "tokens"), [(2 * HOUR - SECOND, 1), (2 * HOUR, 2)])
 async def test_a_token_is_kept_for_two_hours(later: Duration, tokens: int) -> None:
-    service, clock = vendor(), MovedClock()
+    service, clock = Vendor(), MovedClock()
     async with HttpReceiver() as receiver:
         receiver.answer_with(service)
         config = config_of(WHO | {"api_url": receiver.url()})
@@ -215,7 +211,7 @@ async def test_a_token_is_kept_for_two_hours(later: Duration, tokens: int) -> No
     ],
 )
 async def test_a_token_that_is_refused_is_asked_for_anew(refusal: Answer) -> None:
-    service = vendor()
+    service = Vendor()
     async with HttpReceiver() as receiver, connected("wechat", WHO | {"api_url": receiver.url()}) as sender:
         receiver.answer_with(service, service, refusal, service)
         await sender.send(message(EXAMPLES["one_firing"]))
@@ -331,7 +327,7 @@ async def test_how_long_to_wait_is_handed_on() -> None:
 
 
 async def test_the_secret_file_is_read_when_a_token_is_needed(tmp_path: Path) -> None:
-    service = vendor()
+    service = Vendor()
     config = {"corp_id": "corp", "api_secret_file": "secret"}
     async with HttpReceiver() as receiver:
         config["api_url"] = receiver.url()
