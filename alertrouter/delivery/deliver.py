@@ -289,7 +289,8 @@ class Delivery:
             if job.cut_off and job.task is not None:
                 job.task.uncancel()
             job.task = None
-            if message is not None and message.faults:
+            job.note = "" if message is None else message.failures
+            if job.note:
                 self._metrics.template_failed(job.send.slot.receiver, job.send.integration.kind)
 
     def _attempt_succeeded(self, job: Job, data: Mapping[str, ReceiverDatum] | None) -> None:
@@ -301,7 +302,7 @@ class Delivery:
             log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
         self._metrics.notification_sent(job.send.slot.receiver, job.send.integration.kind)
         self._answered(job.lane)
-        self._book.record(self._engine.delivered(job.send, now, data, attempts=job.attempts))
+        self._book.record(self._engine.delivered(job.send, now, data, attempts=job.attempts, note=job.note))
         self._finish(job)
 
     def _attempt_failed(self, job: Job, error: DeliveryError) -> None:

@@ -31,7 +31,10 @@ class State(Enum):
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Job:
-    """One message on its way. ``attempts`` were begun; ``error`` is what the last one came to."""
+    """One message on its way. ``attempts`` were begun; ``error`` is what the last one came to.
+
+    ``note`` says which of its templates failed.
+    """
 
     id: int
     send: Send
@@ -42,6 +45,7 @@ class Job:
     next_at: Moment = 0
     error: DeliveryError | None = None
     logged_error: str = ""
+    note: str = ""
     task: asyncio.Task[None] | None = None  # set while the sender works, so that the deadline can end it
     cut_off: bool = False
     epoch: int = 0

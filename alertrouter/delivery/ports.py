@@ -35,8 +35,9 @@ class DeliveryEngine(Protocol):
         receiver_data: Mapping[str, ReceiverDatum] | None = None,
         *,
         attempts: int = 1,
+        note: str = "",
     ) -> Changes:
-        """The receiver took the message."""
+        """The receiver took the message; ``note`` says what was wrong with it all the same."""
 
     def failed(
         self, send: Send, now: Moment, failure: FailureReason, error: str, *, attempts: int = 1

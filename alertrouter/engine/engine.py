@@ -366,9 +366,13 @@ class Engine:
         receiver_data: Mapping[str, ReceiverDatum] | None = None,
         *,
         attempts: int = 1,
+        note: str = "",
     ) -> Changes:
-        """The receiver took the message. ``receiver_data`` None keeps what was kept before."""
-        return self.flusher.delivered(send, now, receiver_data, attempts=attempts)
+        """The receiver took the message. ``receiver_data`` None keeps what was kept before.
+
+        ``note`` goes to the decision history: what was wrong with the message all the same.
+        """
+        return self.flusher.delivered(send, now, receiver_data, attempts=attempts, note=note)
 
     def failed(
         self, send: Send, now: Moment, failure: FailureReason, error: str, *, attempts: int = 1

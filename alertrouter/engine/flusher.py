@@ -352,6 +352,7 @@ class Flusher:
         receiver_data: Mapping[str, ReceiverDatum] | None,
         *,
         attempts: int,
+        note: str = "",
     ) -> Changes:
         """Log the message and settle the group once all its integrations are done."""
         changes = Changes()
@@ -370,7 +371,7 @@ class Flusher:
         )
         self._log(entry, changes)
         self.unsure.discard(send.slot)
-        self._record(send, Outcome.SENT, changes, now, attempts=attempts)
+        self._record(send, Outcome.SENT, changes, now, attempts=attempts, error=note)
         self._close(send, changes, now)
         return changes
 

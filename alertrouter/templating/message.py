@@ -28,6 +28,7 @@ _LAST_RESORT: Final = (
     '{{ template "__subject" . }}\n\n{{ len .Alerts.Firing }} firing, {{ len .Alerts.Resolved }} resolved\n'
 )
 _LONGEST_NOTE: Final = 300
+_LONGEST_NAME: Final = 80
 
 
 class Message:
@@ -54,6 +55,7 @@ class Message:
         self.notification = notification
         self.external_url = external_url
         self.faults: list[TemplateError] = []
+        self._failures: list[str] = []
         self._templates = templates
         self._now = now
         self._max_alerts = max_alerts
@@ -133,6 +135,11 @@ class Message:
             why = why[:_LONGEST_NOTE] + "…"
         return f"(A template failed, so this is the default wording: {why})"
 
+    @property
+    def failures(self) -> str:
+        """Which templates failed and why, each on a line of its own; for those who run this, not for the reader."""
+        return "\n".join(self._failures)
+
     def text(self, template: str, *, fallback: str | None = None) -> str:
         """The template in text mode. TemplateError only where no fallback is known."""
         if "{" not in template:
@@ -140,7 +147,7 @@ class Message:
         try:
             return self._text(self._templates, template)
         except TemplateError as error:
-            self._fault(error, "text")
+            self._fault(error, self._called("text", template, fallback))
             default = self._fallbacks.get(template) if fallback is None else fallback
             if default is None:
                 raise
@@ -152,7 +159,7 @@ class Message:
         try:
             return self._html(self._templates, template)
         except TemplateError as error:
-            self._fault(error, "html")
+            self._fault(error, self._called("html", template, fallback))
             default = self._fallbacks.get(template) if fallback is None else fallback
             if default is None:
                 raise
@@ -210,7 +217,7 @@ class Message:
         try:
             return self._text(self._templates, template)
         except TemplateError as error:
-            self._fault(error, "structure")
+            self._fault(error, self._called("structure", template, _SUBJECT))
             return f"{self._default(_SUBJECT, self._text)} {self.note}"
 
     def _text(self, templates: Templates, template: str) -> str:
@@ -242,8 +249,18 @@ class Message:
     def _route_label(self, name: str) -> str:
         return self.route_labels.get(name, "")
 
+    def _called(self, kind: str, template: str, fallback: str | None) -> str:
+        """What to call a template that failed. One without a fallback may be a secret: nothing of it is shown."""
+        if fallback is None and template not in self._fallbacks:
+            return kind
+        line = " ".join(template.split())
+        return f"{kind} {line if len(line) <= _LONGEST_NAME else line[:_LONGEST_NAME] + '…'}"
+
     def _fault(self, error: TemplateError, where: str) -> None:
         self.faults.append(error)
+        failure = f"{where}: {error.message.partition(chr(10))[0]}"
+        if failure not in self._failures:
+            self._failures.append(failure)
         self._templates.report(error, where)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from types import MappingProxyType
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from alertrouter.core.notification import Notification
     from alertrouter.core.time import Moment
     from alertrouter.gotemplate import Template
+
+log = logging.getLogger(__name__)
 
 _LARGEST_FILE: Final = 1024 * 1024
 # A mail about ten thousand alerts must pass.
@@ -155,12 +158,16 @@ class Templates:
         if not text:
             return ""
         variables = {ENVIRONMENT: environment}
-        if is_jinja(text):
-            return self._jinja.render(text, data, variables, environment.mode)
         try:
+            if is_jinja(text):
+                return self._jinja.render(text, data, variables, environment.mode)
             return self._template(environment.mode, text).render(data, variables)
+        except TemplateError:
+            raise
         except GoTemplateError as error:
             raise _explained(error, text) from error
+        except Exception as error:
+            raise _unexpected(error) from error
 
     def check_inline(self, text: str, mode: Mode = Mode.TEXT) -> TemplateError | None:
         """What is wrong with a text in the configuration; None when it can be rendered.
@@ -176,6 +183,8 @@ class Templates:
             return error
         except GoTemplateError as error:
             return _explained(error, text)
+        except Exception as error:  # noqa: BLE001 - what cannot be checked must not keep anybody from starting
+            return _unexpected(error)
         return None
 
     def unknown_calls(self, text: str) -> list[tuple[str, int]]:
@@ -220,6 +229,12 @@ _JINJA: Final = Function("_jinja", _call_jinja, (STRING, ANY), pass_environment=
 
 def _route_labels_of(data: object) -> Callable[[str], str]:
     return lambda name: getattr(data, "route_labels", {}).get(name, "")
+
+
+def _unexpected(error: Exception) -> TemplateError:
+    """A bug, or a text that asks for too much: it costs its own wording and no page."""
+    log.error("a template failed in a way that was not foreseen", exc_info=error)
+    return TemplateError(f"unexpected {type(error).__name__}, see the log")
 
 
 def _explained(error: GoTemplateError, text: str) -> TemplateError:

@@ -133,6 +133,30 @@ def test_a_template_that_cannot_be_rendered_is_told_when_the_file_is_read(tmp_pa
     asyncio.run(story())
 
 
+def test_a_template_that_fails_costs_its_words_and_is_seen(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with HttpReceiver() as hook, Daemon(tmp_path, BROKEN_TEMPLATE.format(url=hook.url())) as daemon:
+            await daemon.post(alert("DiskFull"))
+            await hook.wait_for(1)
+            assert hook.requests[0].json()["text"].startswith("[FIRING:1] DiskFull")
+
+            async def counted() -> bool:
+                metrics = (await daemon.client.get("/metrics")).text
+                return (
+                    'alertrouter_template_failures_total{integration="webhook",receiver="hook"} 1' in metrics
+                )
+
+            await until(counted)
+            daemon.process.send_signal(signal.SIGTERM)
+            await daemon.process.wait()
+            with sqlite3.connect(next(daemon.storage.glob("*.db*"))) as database:
+                (error,) = database.execute("SELECT error FROM decisions WHERE outcome = 'sent'").fetchone()
+            assert "{{ .Status | toUper }}" in error
+            assert 'function "toUper" not defined' in error
+
+    asyncio.run(story())
+
+
 def test_strict_templates_refuse_to_start_and_to_reload(tmp_path: Path) -> None:
     async def story() -> None:
         good, bad = (each.format(url="http://127.0.0.1:9") for each in (CONFIG, BROKEN_TEMPLATE))

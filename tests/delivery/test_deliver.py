@@ -355,6 +355,19 @@ async def test_a_template_that_fails_is_not_tried_again() -> None:
     assert world.engine.reports[0]["error"] == "x.tmpl:3: no such field"
 
 
+async def test_a_message_in_the_default_wording_is_delivered_with_a_note() -> None:
+    world = World()
+    world.template_failures = "text {{ .Nope }}: no such field"
+    world.receive = lambda send, number: refuse(TemporaryError("503"))(send, number) if number == 1 else None
+    world.delivery.start(flush())
+    await world.clock.forward(MINUTE)
+
+    assert world.seconds() == [0, 0.5]
+    assert world.engine.reports[0]["outcome"] == "delivered"
+    assert world.engine.reports[0]["note"] == "text {{ .Nope }}: no such field"
+    assert world.metrics.counts["template failures"] == 2
+
+
 async def test_a_broken_ledger_keeps_nothing_back(caplog: pytest.LogCaptureFixture) -> None:
     world = World()
     world.ledger.broken = True

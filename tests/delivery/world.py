@@ -102,8 +102,9 @@ class PlayedEngine:
         receiver_data: Mapping[str, ReceiverDatum] | None = None,
         *,
         attempts: int = 1,
+        note: str = "",
     ) -> Changes:
-        return self._note("delivered", send, now, attempts=attempts, data=receiver_data)
+        return self._note("delivered", send, now, attempts=attempts, data=receiver_data, note=note)
 
     def failed(
         self, send: Send, now: Moment, failure: FailureReason, error: str, *, attempts: int = 1
@@ -178,7 +179,7 @@ class PlayedMessage:
     """All that a played sender looks at."""
 
     send: Send
-    faults: tuple[()] = ()
+    failures: str = ""
 
 
 class World:
@@ -199,6 +200,7 @@ class World:
         self.under_way = 0
         self.most_under_way = 0
         self.spread = 1.0
+        self.template_failures = ""
         self.receive: Callable[[Send, int], Any] = lambda send, number: None
         self._own_limits = own_limits or {}
         self._counts: Counter[Slot] = Counter()
@@ -207,7 +209,7 @@ class World:
             engine=self.engine,
             clock=self.clock,
             senders=self,
-            messages=lambda send: cast("Message", PlayedMessage(send)),
+            messages=lambda send: cast("Message", PlayedMessage(send, self.template_failures)),
             ledger=self.ledger,
             metrics=self.metrics,
             settings=settings,

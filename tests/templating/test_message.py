@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_a_text_that_fails_in_a_structure_becomes_the_subject_with_a_note() -> N
         "text": f"{SUBJECT} (A template failed, so this is the default wording: {WHY})",
         "n": 5,
     }
-    assert heard == [("structure", WHY)]
+    assert heard == [(f"structure {BROKEN}", WHY)]
 
 
 def test_webhook_members_are_those_alertmanager_sends() -> None:
@@ -164,6 +164,42 @@ def test_one_line_falls_back_to_the_default_wording_without_a_note() -> None:
     told = message(fallbacks={BROKEN: '{{ template "slack.default.title" . }}'})
     assert told.text(BROKEN) == SUBJECT
     assert told.note == f"(A template failed, so this is the default wording: {WHY})"
+
+
+def test_those_who_run_it_are_told_which_template_failed() -> None:
+    told = message(fallbacks={BROKEN: "x"})
+    told.text(BROKEN)
+    told.text(BROKEN)
+    told.structure({"a": "{{ if }}" + " long" * 50})
+    with pytest.raises(TemplateError):
+        told.text("hush {{ .Nope }}")
+
+    known, structure, secret = told.failures.split("\n")
+
+    assert known == f"text {BROKEN}: {WHY}"
+    assert structure.startswith("structure {{ if }} long long")
+    assert structure.endswith("…: template: :1: missing value for if")
+    # What has no default wording may be a secret.
+    assert secret.startswith("text: template: :1:")
+    assert "hush" not in secret
+
+
+def test_what_nobody_foresaw_costs_no_page(caplog: pytest.LogCaptureFixture) -> None:
+    told = message()
+    bad = Templates.built_in()
+
+    def forget(_mode: Mode, _text: str) -> NoReturn:
+        raise KeyError("a bug")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bad, "_template", forget)
+        error = bad.check_inline("{{ .Status }}")
+        with pytest.raises(TemplateError) as caught:
+            told.text("{{ .Status }}")
+
+    assert str(error) == str(caught.value) == "unexpected KeyError, see the log"
+    assert all(record.exc_info for record in caplog.records)
+    assert len(caplog.records) == 2
 
 
 def test_several_lines_end_in_a_note() -> None:
