@@ -11,6 +11,7 @@ from alertrouter.cli import (
     cluster,
     completion,
     config,
+    db,
     defaults,
     receiver,
     silence,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from alertrouter.core.matcher_syntax import Mode
 
 # The order is that of the help text.
-_GROUPS = (alert, silence, check_config, cluster, config, template, receiver)
+_GROUPS = (alert, silence, check_config, cluster, config, template, receiver, db)
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.

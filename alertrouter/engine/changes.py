@@ -125,7 +125,7 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceChange:
-    """A new version of a silence, with what was done: created, updated or expired."""
+    """A new version of a silence, with what was done: created, updated, expired or imported."""
 
     at: Moment
     action: str

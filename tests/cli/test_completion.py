@@ -14,7 +14,7 @@ from alertrouter.cli.completion import offers, script
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ["help", "alert", "silence", "check-config", "cluster", "config", "template", "receiver"]
+COMMANDS = ["help", "alert", "silence", "check-config", "cluster", "config", "template", "receiver", "db"]
 
 
 @pytest.mark.parametrize(
