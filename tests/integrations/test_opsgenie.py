@@ -124,6 +124,15 @@ def test_what_is_refused_in_a_file(
     assert complaint in str(refused.value)
 
 
+def test_a_type_may_be_written_in_jinja() -> None:
+    written = "{# jinja2 #}{% if status == 'firing' %}team{% else %}user{% endif %}"
+    config = config_of({"api_key": "a", "responders": [{"name": "n", "type": written}]})
+
+    (request,) = requests(config, message(EXAMPLES["one_firing"]))
+
+    assert json.loads(request.body)["responders"] == [{"name": "n", "type": "team"}]
+
+
 def test_the_url_ends_in_a_slash() -> None:
     assert config_of({"api_key": "a", "api_url": "http://x"}).api_url == "http://x/"
     assert config_of({"api_key": "a"}, opsgenie_api_url="http://x/y?z=1").api_url == "http://x/y/?z=1"
