@@ -137,7 +137,7 @@ async def test_nobody_there_is_worth_another_attempt(kind: str, name: str) -> No
     async with HttpReceiver() as receiver:
         url = receiver.url()
     async with connected(kind, example(kind, name, url=url)) as sender:
-        with pytest.raises(TemporaryError, match='(GET|POST) "<redacted>": connection refused'):
+        with pytest.raises(TemporaryError, match=r'(GET|POST) "<redacted>": connection refused'):
             await sender.send(message(EXAMPLES["one_firing"]))
 
 
