@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.live.contender import Contender
 from tests.live.peers import peer
-from tests.live.play import Contender
 
 
 @pytest.fixture(scope="session")

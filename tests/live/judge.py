@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.live.play import Message, Played
+from tests.live.play import Played
+from tests.live.recorder import Message
 from tests.live.scenario import Scenario
 
 WHO = ["theirs", "ours", "strict"]

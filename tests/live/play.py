@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import email
-import email.policy
 import json
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -21,67 +19,19 @@ import pytest
 import yaml
 
 from tests.daemon.process import Daemon
+from tests.live.contender import Contender
 from tests.live.peers import version
-from tests.live.scenario import Fire, Post, Scenario, Silence, Step, Unsilence, said
-from tests.receivers import Answer, Behaviour, HttpReceiver, ReceivedMail, ReceivedRequest, SmtpReceiver
+from tests.live.recorder import Message, Recorder
+from tests.live.scenario import Fire, Post, Scenario, Silence, Step, Unsilence
 
 # Posts stand a second from the flushes before and after them.
 _TOO_LATE = 0.7
-EXTERNAL_URL = "http://alerts.example:9093/base"
 _ROUTE: Mapping[str, Any] = {
     "group_by": ["alertname"],
     "group_wait": "1s",
     "group_interval": "2s",
     "repeat_interval": "1h",
 }
-
-
-class Alertmanager(Daemon):
-    """A real Alertmanager, driven as our daemon is."""
-
-    def __init__(self, program: Path, folder: Path, configuration: str, *flags: str) -> None:
-        super().__init__(folder, configuration, *flags)
-        self._program = program
-        self._own_flags = flags
-
-    async def launch(self) -> None:
-        self.said.clear()
-        self.process = await asyncio.create_subprocess_exec(
-            self._program,
-            f"--config.file={self.config}",
-            f"--storage.path={self.storage}",
-            "--web.listen-address=127.0.0.1:0",
-            "--cluster.listen-address=",
-            *self._own_flags,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._reading = asyncio.create_task(self._read())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contender:
-    """Who plays: theirs, ours or strict. ``program`` is an Alertmanager, None for our daemon."""
-
-    name: str
-    program: Path | None = None
-    flags: Sequence[str] = ()
-
-    def daemon(self, folder: Path, configuration: str, flags: Sequence[str]) -> Daemon:
-        """It, ready to start."""
-        every = [f"--web.external-url={EXTERNAL_URL}", "--web.route-prefix=/", *self.flags, *flags]
-        if self.program is None:
-            return Daemon(folder, configuration, *every)
-        return Alertmanager(self.program, folder, configuration, *every)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
-    """What an integration was sent: when, in seconds of its story; in one line; and all of it."""
-
-    at: float
-    line: str
-    content: Any
-    sort_key: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +51,8 @@ class Played:
 class Plan:
     """How to play: for how long, in seconds; what happens to the servers; in what time the stories begin, one by one.
 
-    ``started_before`` is how long before zero the servers are started; None to begin when they are ready.
+    ``started_before`` is how long before zero the servers are started at the latest; the last of the plays has the
+    largest.
     """
 
     lasts: float
@@ -110,7 +61,7 @@ class Plan:
     reload_at: float | None = None
     down: tuple[float, float] | None = None
     spread: float = 0
-    started_before: float | None = None
+    started_before: float = 0
 
 
 def configuration(
@@ -163,59 +114,6 @@ def configuration(
     return yaml.safe_dump(everything, sort_keys=False, allow_unicode=True)
 
 
-class _Recorder:
-    """The webhook server and the mail server of one contender."""
-
-    def __init__(self, scenarios: Sequence[Scenario]) -> None:
-        self.zero: dict[str, float] = {}
-        self.messages: dict[str, dict[str, list[Message]]] = {
-            scenario.slug: defaultdict(list) for scenario in scenarios
-        }
-        self._scenarios = {scenario.slug: scenario for scenario in scenarios}
-        self.http = HttpReceiver()
-        self.http.answer_with(self._request)
-        self.smtp = _MailServer(self)
-
-    def _now(self, slug: str) -> float:
-        # What comes before the beginning would be wrong, and shows as such.
-        return time.time() - self.zero.get(slug, time.time() + 1)
-
-    def _request(self, request: ReceivedRequest) -> Behaviour:
-        _, slug, hook = request.target.split("/", 2)
-        now = self._now(slug)
-        answers = self._scenarios[slug].answers
-        answer: Behaviour = answers[hook](now) if hook in answers else Answer()
-        body = request.json()
-        line = said(answer.status, body) if isinstance(answer, Answer) else None
-        if line is not None:
-            group = str(body.get("groupKey", "")) if isinstance(body, dict) else ""
-            message = Message(at=now, line=line, content=body, sort_key=group)
-            self.messages[slug][hook].append(message)
-        return answer
-
-    def mail(self, mail: ReceivedMail) -> None:
-        """A mail came. Of its parts the text counts: how the default HTML looks is our own affair."""
-        slug = mail.recipients[0].partition("@")[0]
-        parsed = email.message_from_bytes(mail.content, _class=EmailMessage, policy=email.policy.default)
-        plain = parsed.get_body(("plain",))
-        content = {name: str(parsed[name]) for name in ("From", "To", "Subject")}
-        content["text"] = "" if plain is None else plain.get_content()
-        subject = content["Subject"]
-        self.messages[slug]["mail"].append(
-            Message(at=self._now(slug), line=subject, content=content, sort_key="")
-        )
-
-
-class _MailServer(SmtpReceiver):
-    def __init__(self, recorder: _Recorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-
-    async def remember(self, mail: ReceivedMail) -> None:
-        await super().remember(mail)
-        self._recorder.mail(mail)
-
-
 @dataclass(slots=True, kw_only=True)
 class _Player:
     """Plays all stories to one contender."""
@@ -225,9 +123,8 @@ class _Player:
     daemon: Daemon
     # Quicker than httpx: hundreds of posts must go out in their moment.
     session: aiohttp.ClientSession
-    recorder: _Recorder
+    recorder: Recorder
     after: str
-    begins: Mapping[str, float]
     lateness: float = 0
     up: asyncio.Event = field(default_factory=asyncio.Event)
     statuses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
@@ -237,7 +134,7 @@ class _Player:
         self.up.set()
         async with asyncio.TaskGroup() as tasks:
             for scenario in self.scenarios:
-                self.recorder.zero[scenario.slug] = begin = zero + self.begins[scenario.slug]
+                self.recorder.zero[scenario.slug] = begin = zero + scenario.begins * self.plan.spread
                 tasks.create_task(self._tell(scenario, begin))
             tasks.create_task(self._upheavals(zero))
             await _sleep_until(zero + self.plan.lasts + self.plan.spread)
@@ -317,59 +214,77 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-async def play(
-    scenarios: Sequence[Scenario], plan: Plan, contenders: Sequence[Contender], folder: Path
-) -> Played:
-    """Play the stories to all contenders at the same time."""
+async def _play_all(
+    plays: Sequence[tuple[Sequence[Scenario], Plan]], contenders: Sequence[Contender], folder: Path
+) -> list[Played]:
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        players: dict[str, _Player] = {}
-        for contender in contenders:
-            taking_part = [
-                scenario for scenario in scenarios if contender.program is None or not scenario.only_ours
-            ]
-            recorder = _Recorder(taking_part)
-            await stack.enter_async_context(recorder.http)
-            await stack.enter_async_context(recorder.smtp)
-            before, after = (
-                configuration(
-                    taking_part,
-                    plan,
-                    recorder.http.url("").rstrip("/"),
-                    recorder.smtp.smarthost,
-                    after=second,
-                )
-                for second in (False, True)
-            )
-            (folder / contender.name).mkdir()
-            daemon = contender.daemon(folder / contender.name, before, plan.flags)
-            players[contender.name] = _Player(
-                scenarios=taking_part,
-                plan=plan,
-                daemon=daemon,
-                session=session,
-                recorder=recorder,
-                after=after,
-                begins={
-                    scenario.slug: plan.spread * number / len(scenarios)
-                    for number, scenario in enumerate(scenarios)
-                },
-            )
-        started = time.time()
-        await asyncio.gather(*[stack.enter_async_context(player.daemon) for player in players.values()])
-        zero = time.time() + 0.5 if plan.started_before is None else started + plan.started_before
-        await asyncio.gather(*[player.play(zero) for player in players.values()])
-        return Played(
-            lateness=max(player.lateness for player in players.values()),
-            messages={
-                name: {
-                    slug: {hook: sorted(found, key=lambda m: m.sort_key) for hook, found in by_hook.items()}
-                    for slug, by_hook in player.recorder.messages.items()
-                }
-                for name, player in players.items()
-            },
-            statuses={name: player.statuses for name, player in players.items()},
+        troupes: list[dict[str, _Player]] = []
+        for number, (scenarios, plan) in enumerate(plays):
+            troupe: dict[str, _Player] = {}
+            for contender in contenders:
+                own = folder / f"{number}-{contender.name}"
+                troupe[contender.name] = await _cast(scenarios, plan, contender, own, stack, session)
+            troupes.append(troupe)
+        # Starting takes the machine's time, so all are up before the first story begins.
+        earliest = 0.0
+        for troupe in sorted(troupes, key=_started_before):
+            earliest = time.time() + _started_before(troupe)
+            await asyncio.gather(*[stack.enter_async_context(player.daemon) for player in troupe.values()])
+        zero = max(earliest, time.time() + 0.5)
+        players = [player for troupe in troupes for player in troupe.values()]
+        await asyncio.gather(*[player.play(zero) for player in players])
+    return [_result(troupe) for troupe in troupes]
+
+
+def _started_before(troupe: Mapping[str, _Player]) -> float:
+    return next(iter(troupe.values())).plan.started_before
+
+
+async def _cast(
+    scenarios: Sequence[Scenario],
+    plan: Plan,
+    contender: Contender,
+    folder: Path,
+    stack: AsyncExitStack,
+    session: aiohttp.ClientSession,
+) -> _Player:
+    scenarios = [scenario for scenario in scenarios if contender.program is None or not scenario.only_ours]
+    recorder = Recorder(scenarios)
+    await stack.enter_async_context(recorder.http)
+    await stack.enter_async_context(recorder.smtp)
+    before, after = (
+        configuration(
+            scenarios, plan, recorder.http.url("").rstrip("/"), recorder.smtp.smarthost, after=second
         )
+        for second in (False, True)
+    )
+    folder.mkdir()
+    return _Player(
+        scenarios=scenarios,
+        plan=plan,
+        daemon=contender.daemon(folder, before, plan.flags),
+        session=session,
+        recorder=recorder,
+        after=after,
+    )
+
+
+def _result(troupe: Mapping[str, _Player]) -> Played:
+    return Played(
+        lateness=max(player.lateness for player in troupe.values()),
+        messages={
+            name: {
+                slug: {
+                    hook: sorted(found, key=lambda message: message.sort_key)
+                    for hook, found in by_hook.items()
+                }
+                for slug, by_hook in player.recorder.messages.items()
+            }
+            for name, player in troupe.items()
+        },
+        statuses={name: player.statuses for name, player in troupe.items()},
+    )
 
 
 def played_in_time(
@@ -381,17 +296,12 @@ def played_in_time(
 
     A machine that has no time now may have some later. Stories that a contender is too old for are left out.
     """
-
-    async def once() -> list[Played]:
-        return await asyncio.gather(
-            *[
-                play(_known_to(scenarios, contenders), plan, contenders, folders.mktemp("play"))
-                for scenarios, plan in plays
-            ]
-        )
-
+    known = [(_known_to(scenarios, contenders), plan) for scenarios, plan in plays]
     for _ in range(3):
-        played = asyncio.run(once())
+        try:
+            played = asyncio.run(_play_all(known, contenders, folders.mktemp("play")))
+        except Exception:  # noqa: BLE001 - all stories fail of it, and each of them should say why in few words
+            pytest.fail(traceback.format_exc(), pytrace=False)
         late = max(each.lateness for each in played)
         if late < _TOO_LATE:
             return played

@@ -11,8 +11,9 @@ import pytest
 
 from tests.daemon.process import Daemon, alert
 from tests.live.acceptance import ACCEPTANCE, COLD_START, MERGED, RELOAD
+from tests.live.contender import Contender, Prefixed
 from tests.live.judge import check
-from tests.live.play import Contender, Plan, Played, played_in_time
+from tests.live.play import Plan, Played, played_in_time
 from tests.live.scenario import Scenario
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
@@ -27,7 +28,7 @@ def plays(contenders: list[Contender], tmp_path_factory: pytest.TempPathFactory)
             (ACCEPTANCE, Plan(lasts=14, resolve_timeout="10s", spread=1)),
             (
                 [COLD_START],
-                Plan(lasts=13.5, flags=["--dispatch.start-delay=8500ms"], started_before=4, reload_at=5),
+                Plan(lasts=15.5, flags=["--dispatch.start-delay=9500ms"], started_before=5, reload_at=7),
             ),
             ([RELOAD], Plan(lasts=11.5, reload_at=3)),
         ],
@@ -171,22 +172,10 @@ def test_classic_mode(tmp_path: Path) -> None:
 
 def test_web_with_prefix(tmp_path: Path) -> None:
     async def story() -> None:
-        async with _Prefixed(tmp_path, IDLE, "--web.route-prefix=/foo") as daemon:
-            assert (await daemon.client.get("/foo/api/v2/status")).status_code == 200
+        async with Prefixed(tmp_path, IDLE, "--web.route-prefix=/foo", prefix="/foo") as daemon:
+            assert (await daemon.client.get("/api/v2/status")).status_code == 200
+            daemon.client.base_url = httpx.URL(f"http://{daemon.address}")
             assert (await daemon.client.get("/api/v2/status")).status_code == 404
             assert (await daemon.client.get("/")).headers["location"] == "/foo"
 
     asyncio.run(story())
-
-
-class _Prefixed(Daemon):
-    """Ready below /foo."""
-
-    async def start(self) -> None:
-        await self.launch()
-        while not (said := [line for line in self.said if 'msg="Listening on"' in line]):
-            assert self.process.returncode is None, "\n".join(self.said)
-            await asyncio.sleep(0.01)
-        self.client.base_url = httpx.URL("http://" + said[0].split("address=")[1].strip())
-        while (await self.client.get("/foo/-/ready")).status_code != 200:
-            await asyncio.sleep(0.01)

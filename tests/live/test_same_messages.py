@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.live.agreeing import AGREEING
+from tests.live.contender import Contender
 from tests.live.differing import DIFFERING, RELOADED, RESTARTED
 from tests.live.judge import check
 from tests.live.peers import version
-from tests.live.play import Contender, Plan, Played, played_in_time
+from tests.live.play import Plan, Played, played_in_time
 from tests.live.scenario import Scenario
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
@@ -68,3 +69,34 @@ def test_every_difference_in_timing_and_wording_is_told_here(table: str) -> None
     timing = table[table.index("## When") : table.index("## Otherwise")]
     rows = {line.split(" | ")[0].removeprefix("| ") for line in timing.splitlines() if line.startswith("| ")}
     assert rows - told == {"Alertmanager"}
+
+
+def test_what_takes_the_place_of_a_broken_template(plays: list[Played]) -> None:
+    by_name = {scenario.name: plays[0].of("ours", scenario) for scenario in DIFFERING}
+    (title,) = by_name["the title of a Slack message cannot be rendered"]["slack"]
+    assert title.content["attachments"][0]["title"].startswith("[FIRING:1] Alert (A ")
+    (field,) = by_name["a field of a Slack message cannot be rendered"]["slack"]
+    assert field.content["attachments"][0]["fields"][0]["value"] == ""
+    assert field.content["attachments"][0]["title"].startswith("[FIRING:1] Alert (A ")
+    (payload,) = by_name["a payload cannot be rendered"]["hook"]
+    assert payload.content["text"].startswith("[FIRING:1] Alert (A ")
+    assert "A template failed, so this is the default wording" in payload.content["text"]
+    (text,) = by_name["the text of a mail cannot be rendered"]["mail"]
+    assert " - i = A\r\n" in text.content["text"]
+    assert "A template failed, so this is the default wording" in text.content["text"]
+
+
+def test_with_max_alerts_the_common_labels_are_those_of_all(plays: list[Played]) -> None:
+    (scenario,) = (each for each in DIFFERING if each.name == "what is left out of a message still fires")
+    theirs, ours = (plays[0].of(who, scenario)["hook"][0].content for who in ("theirs", "ours"))
+    assert theirs["commonLabels"] == ours["commonLabels"] | {"i": "A"}
+    assert "i" not in ours["commonLabels"]
+
+
+def test_moments_out_of_range_are_the_nearest_that_can_be_told(plays: list[Played]) -> None:
+    (scenario,) = (each for each in DIFFERING if each.name == "moments beyond what can be told")
+    theirs, ours = (plays[0].of(who, scenario)["hook"][0].content for who in ("theirs", "ours"))
+    assert theirs["alerts"][0].pop("startsAt") == "1500-01-01T00:00:00Z"
+    assert ours["alerts"][0].pop("startsAt").startswith("1677-09-2")
+    # An older Alertmanager knows no labels of routes.
+    assert ours == {"routeLabels": {}} | theirs

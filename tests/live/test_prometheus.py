@@ -1,0 +1,307 @@
+"""A real Prometheus fires and resolves alerts; real servers receive the mail and the webhook. Directly and through nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import re
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.daemon.process import until
+from tests.live.contender import Prefixed
+from tests.live.peers import free_port, peer, running
+from tests.receivers import HttpReceiver, SmtpReceiver
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+
+ALERTROUTER = """
+global:
+  smtp_smarthost: {smarthost}
+  smtp_from: alerts@example.com
+  smtp_require_tls: false
+route:
+  receiver: both
+  group_by: [alertname]
+  group_wait: 300ms
+  group_interval: 1s
+receivers:
+  - name: both
+    webhook_configs: [{{url: '{hook}'}}]
+    email_configs: [{{to: ops@example.com, send_resolved: true}}]
+"""
+
+PROMETHEUS = """
+global:
+  scrape_interval: 1s
+  evaluation_interval: 1s
+  external_labels: {{region: eu}}
+rule_files: [rules.yml]
+alerting:
+  alertmanagers:
+    - path_prefix: '{prefix}'
+      static_configs: [{{targets: ['{target}']}}]
+scrape_configs:
+  - job_name: nobody
+    static_configs: [{{targets: ['127.0.0.1:{unused}']}}]
+  - job_name: alertrouter
+    metrics_path: '{metrics}'
+    static_configs: [{{targets: ['{daemon}']}}]
+"""
+
+RULES = """
+groups:
+  - name: live
+    rules:
+      - alert: ForAWhile
+        expr: vector(time()) < {until}
+        labels: {{severity: page, empty: '{{{{ if eq 1.0 $value }}}}x{{{{ end }}}}'}}
+        annotations:
+          summary: 'it is {{{{ if gt $value 1.0 }}}}later <than> zero{{{{ end }}}} & "quoted"'
+          nothing: ''
+      - alert: Down
+        expr: up{{job="nobody"}} == 0
+        annotations: {{summary: '{{{{ $labels.job }}}} is down'}}
+      - alert: WithPatience
+        expr: vector(1)
+        for: 1s
+"""
+
+NGINX = """
+daemon off;
+master_process off;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log {folder}/access.log;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    location {location} {{ proxy_pass {upstream}; }}
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How Prometheus reaches the daemon. ``flags`` are the daemon's; nginx serves ``location``, none if empty.
+
+    ``upstream`` is the path that nginx adds to the daemon's address.
+    """
+
+    prefix: str
+    flags: tuple[str, ...] = ()
+    own_prefix: str = ""
+    location: str = ""
+    upstream: str = ""
+
+
+WAYS = {
+    "directly": Way(prefix="/"),
+    "with a path prefix": Way(
+        prefix="/alerts", own_prefix="/alerts", flags=("--web.external-url=http://alerts.example/alerts/",)
+    ),
+    "behind nginx": Way(prefix="/", location="/"),
+    "behind nginx that takes a prefix away": Way(
+        prefix="/am",
+        location="/am/",
+        upstream="/",
+        flags=("--web.external-url=http://alerts.example/am", "--web.route-prefix=/"),
+    ),
+}
+
+
+# Prometheus takes five seconds from its start to see where to post.
+_FIRES = 11
+QUERIES = (
+    'up{job="alertrouter"}',
+    'alertmanager_notifications_total{integration="webhook"} > 0',
+    'sum(alertmanager_alerts_received_total{status="firing"}) > 2',
+    "count(alertmanager_build_info)",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What came of one way: what the receivers were sent, and what Prometheus says of itself and of us."""
+
+    bodies: list[Any]
+    subjects: list[str]
+    metrics: str
+    queried: dict[str, list[float]]
+
+    def bodies_of(self, name: str) -> list[Any]:
+        """What the webhook was sent about alerts of this name."""
+        return [body for body in self.bodies if body["groupLabels"] == {"alertname": name}]
+
+    def metric(self, name: str) -> float:
+        """The sum over a metric's series."""
+        lines = [line for line in self.metrics.splitlines() if re.match(rf"{name}[ {{]", line)]
+        assert lines, name
+        return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+@contextmanager
+def _nginx(program: Path, folder: Path, way: Way, daemon: Prefixed) -> Iterator[str]:
+    """nginx before the daemon; its address."""
+    port = free_port()
+    folder.mkdir()
+    upstream = f"http://{daemon.address}{way.upstream}"
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(folder=folder, port=port, location=way.location, upstream=upstream))
+    command: list[str | Path] = [program, "-p", folder, "-c", config, "-e", folder / "error.log"]
+    ready = f"http://127.0.0.1:{port}{way.location}-/ready"
+    with running(command, ready=ready, log=folder / "log", directory=folder):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def _prometheus(program: Path, folder: Path, way: Way, daemon: Prefixed, target: str) -> Iterator[str]:
+    """A Prometheus that posts to the target; its URL."""
+    folder.mkdir()
+    (folder / "rules.yml").write_text(RULES.format(until=int(time.time()) + _FIRES))
+    (folder / "prometheus.yml").write_text(
+        PROMETHEUS.format(
+            prefix=way.prefix,
+            target=target,
+            unused=free_port(),
+            metrics=f"{way.own_prefix}/metrics",
+            daemon=daemon.address,
+        )
+    )
+    url = f"http://127.0.0.1:{free_port()}"
+    command: list[str | Path] = [
+        program,
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+        "--rules.alert.resend-delay=1s",
+    ]
+    with running(command, ready=f"{url}/-/ready", log=folder / "log", directory=folder):
+        yield url
+
+
+async def _go(way: Way, folder: Path, prometheus: Path, nginx: Path) -> Seen:
+    folder.mkdir()
+    async with AsyncExitStack() as stack:
+        hook = await stack.enter_async_context(HttpReceiver())
+        smtp = await stack.enter_async_context(SmtpReceiver())
+        config = ALERTROUTER.format(hook=hook.url(), smarthost=smtp.smarthost)
+        daemon = await stack.enter_async_context(Prefixed(folder, config, *way.flags, prefix=way.own_prefix))
+        target = daemon.address
+        if way.location:
+            target = stack.enter_context(_nginx(nginx, folder / "nginx", way, daemon))
+        url = stack.enter_context(_prometheus(prometheus, folder / "prometheus", way, daemon, target))
+
+        def seen() -> tuple[list[Any], list[str]]:
+            mails = [
+                email.message_from_bytes(mail.content, policy=email.policy.default) for mail in smtp.mails
+            ]
+            return [request.json() for request in hook.requests], [str(mail["Subject"]) for mail in mails]
+
+        async def over() -> bool:
+            bodies, subjects = seen()
+            ended = [body for body in bodies if body["status"] == "resolved"]
+            told = {body["groupLabels"]["alertname"] for body in bodies}
+            return bool(ended) and len(told) == 3 and any(each.startswith("[RESOLVED]") for each in subjects)
+
+        try:
+            await until(over, within=30)
+        except TimeoutError:
+            pytest.fail(f"this is all that came: {seen()}", pytrace=False)
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            queried = {}
+            for query in QUERIES:
+                answer = (await client.get("/api/v1/query", params={"query": query})).json()
+                queried[query] = [float(each["value"][1]) for each in answer["data"]["result"]]
+            metrics = (await client.get("/metrics")).text
+        bodies, subjects = seen()
+        return Seen(bodies=bodies, subjects=subjects, metrics=metrics, queried=queried)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen | BaseException]:
+    """All ways at the same time."""
+    prometheus = peer("ALERTROUTER_PEER_PROMETHEUS", "prometheus")
+    nginx = peer("ALERTROUTER_PEER_NGINX", "nginx", "/usr/sbin/nginx")
+    folder = tmp_path_factory.mktemp("prometheus")
+
+    async def every() -> list[Seen | BaseException]:
+        return await asyncio.gather(
+            *[_go(way, folder / str(number), prometheus, nginx) for number, way in enumerate(WAYS.values())],
+            return_exceptions=True,
+        )
+
+    return dict(zip(WAYS, asyncio.run(every()), strict=True))
+
+
+@pytest.fixture(params=WAYS)
+def one(request: pytest.FixtureRequest, seen: dict[str, Seen | BaseException]) -> Seen:
+    """One of the ways."""
+    found = seen[request.param]
+    if isinstance(found, BaseException):
+        pytest.fail("".join(traceback.format_exception(found)), pytrace=False)
+    return found
+
+
+def test_an_alert_fires_and_is_resolved(one: Seen) -> None:
+    first, *_, last = one.bodies_of("ForAWhile")
+    assert (first["status"], first["notification_reason"]) == ("firing", "first notification")
+    assert (last["status"], last["notification_reason"]) == ("resolved", "all alerts resolved")
+    (fired,), (ended,) = first["alerts"], last["alerts"]
+    assert fired["labels"] == {"alertname": "ForAWhile", "severity": "page", "region": "eu"}
+    assert fired["annotations"] == {"summary": 'it is later <than> zero & "quoted"', "nothing": ""}
+    assert fired["endsAt"] == "0001-01-01T00:00:00Z"
+    assert "/graph?g0.expr=" in fired["generatorURL"]
+    assert ended["startsAt"] == fired["startsAt"] < ended["endsAt"]
+    assert ended["fingerprint"] == fired["fingerprint"]
+
+
+def test_no_alert_is_told_twice(one: Seen) -> None:
+    reasons = {
+        name: [body["notification_reason"] for body in one.bodies_of(name)]
+        for name in ("ForAWhile", "Down", "WithPatience")
+    }
+    assert reasons == {
+        "ForAWhile": ["first notification", "all alerts resolved"],
+        "Down": ["first notification"],
+        "WithPatience": ["first notification"],
+    }
+
+
+def test_the_mails_come_too(one: Seen) -> None:
+    assert sorted(re.sub(r":\d+ ", ":0 ", subject) for subject in one.subjects) == [
+        "[FIRING:1] Down (127.0.0.1:0 nobody eu)",
+        "[FIRING:1] ForAWhile (eu page)",
+        "[FIRING:1] WithPatience (eu)",
+        "[RESOLVED] ForAWhile (eu page)",
+    ]
+
+
+def test_prometheus_has_no_complaints(one: Seen) -> None:
+    assert one.metric("prometheus_notifications_alertmanagers_discovered") == 1
+    assert one.metric("prometheus_notifications_errors_total") == 0
+    assert one.metric("prometheus_notifications_dropped_total") == 0
+    assert one.metric("prometheus_notifications_sent_total") >= 4
+
+
+def test_prometheus_can_read_our_metrics(one: Seen) -> None:
+    assert one.queried['up{job="alertrouter"}'] == [1]
+    assert one.queried['alertmanager_notifications_total{integration="webhook"} > 0'] != []
+    assert one.queried['sum(alertmanager_alerts_received_total{status="firing"}) > 2'] != []
+    assert one.queried["count(alertmanager_build_info)"] == [1]
