@@ -1,6 +1,6 @@
-"""Records what a real Alertmanager sends to services: ``python -m tests.integrations.record_requests /path/to/alertmanager``.
+"""Records what a real Alertmanager sends to the rooms: ``python -m tests.integrations.record_rooms /path/to/alertmanager``.
 
-The configuration is `recorded/alertmanager.yml`, what happens is `STORY`.
+The configuration is `recorded/rooms.yml`, what happens is `STORY`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 RECORDED = Path(__file__).parent / "recorded"
-CONFIGURATION = RECORDED / "alertmanager.yml"
-REQUESTS = RECORDED / "requests.json"
+CONFIGURATION = RECORDED / "rooms.yml"
+REQUESTS = RECORDED / "rooms.json"
 
 _DB1 = {"alertname": "Größe <&> 💥\u2028", "instance": "db1", "severity": "critical"}
 _DB2 = {"alertname": "Größe <&> 💥\u2028", "instance": "db2", "severity": "warning", "odd": 'a"b\\c'}
@@ -75,7 +75,7 @@ async def _record(alertmanager: str, directory: Path) -> dict[str, Any]:
     services = Services()
     async with HttpReceiver() as receiver:
         receiver.answer_with(services)
-        file = directory / "alertmanager.yml"
+        file = directory / "rooms.yml"
         file.write_text(file_text(receiver.url("").rstrip("/")), encoding="utf-8")
         await asyncio.to_thread(_run, alertmanager, file)
     return {name: services.requests[name] for name in sorted(services.requests)}

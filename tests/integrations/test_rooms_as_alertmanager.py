@@ -1,4 +1,4 @@
-"""What we send to services is what a real Alertmanager sent them (see `record_requests`), byte for byte."""
+"""What we send to services is what a real Alertmanager sent them (see `record_rooms`), byte for byte."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from alertrouter.config import load_text
 from alertrouter.http_client import HttpClients
 from tests.integrations.play import Play, StandingClock
-from tests.integrations.record_requests import RECORDED, REQUESTS, STORY, Services, file_text
+from tests.integrations.record_rooms import RECORDED, REQUESTS, STORY, Services, file_text
 from tests.receivers import HttpReceiver
 
 pytestmark = pytest.mark.anyio
