@@ -102,7 +102,7 @@ class Engine:
     @property
     def entries(self) -> Mapping[Slot, LogEntry]:
         """The notification log."""
-        return self.flusher.entries
+        return self.flusher.log.entries
 
     def silenced_by(self, known: Known, now: Moment) -> tuple[Silence, ...]:
         """The silences that mute this alert now."""
@@ -119,7 +119,7 @@ class Engine:
 
     def muted_by(self, group: AggregationGroup, now: Moment) -> list[str]:
         """The names of the time intervals that mute this group now."""
-        return self.flusher.suppression.interval_names(group.route, now)
+        return self.flusher.judge.suppression.interval_names(group.route, now)
 
     def receivers_of(self, known: Known) -> list[str]:
         """The receiver of every route that handles this alert, in order, possibly with repeats."""
@@ -386,7 +386,7 @@ class Engine:
 
     def maintain(self, now: Moment) -> Changes:
         """Forget silences and log entries that are past their time."""
-        changes = self.flusher.expire_entries(now)
+        changes = self.flusher.log.expire(self.group_by_id, now)
         for silence in list(self.silences.values()):
             if silence.ends_at + self.settings.retention <= now:
                 self.silence_index.remove(silence.id)
@@ -425,7 +425,7 @@ class Engine:
             known.routes = routing.route.match(known.labels)
             known.listing = None
             self.inhibition.observe(known)
-        self.flusher.reconfigured(self._suppression())
+        self.flusher.judge.reconfigured(self._suppression())
 
     def _suppression(self) -> Suppression:
         return Suppression(self.inhibition, self.silence_index, self.routing.time_intervals)
@@ -433,7 +433,7 @@ class Engine:
     def _orphan(self, group: AggregationGroup, changes: Changes, now: Moment, *, close: bool) -> None:
         for known in group.members:
             known.groups.remove(group)
-        if close and self.flusher.owes(group):
+        if close and self.flusher.log.owes(group):
             group.closing = True
             self.group_by_id[group.id] = group
             if not group.open:

@@ -6,26 +6,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertrouter.core.alert import Status
-from alertrouter.core.labels import order_for_display, order_of_like
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import NotSent, Reason
 from alertrouter.core.time import SECOND
-from alertrouter.engine.changes import (
-    AlertTransition,
-    Changes,
-    DecisionRecord,
-    LogEntry,
-    Outcome,
-    Transition,
-)
+from alertrouter.engine.changes import AlertTransition, Changes, LogEntry, Outcome, Transition
 from alertrouter.engine.decision import Flush, Quiet, Send
-from alertrouter.engine.dedup import Batch, seen_resolved, why_notify
+from alertrouter.engine.dedup import Batch, seen_resolved
+from alertrouter.engine.judge import SHORTEST_DEADLINE, Judge, identities, in_display_order
+from alertrouter.engine.notification_log import NotificationLog
+from alertrouter.engine.record import record_quiet, record_send
 from alertrouter.engine.slot import Slot
 from alertrouter.engine.timers import Timers
 from alertrouter.engine.view import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.notification import ReceiverDatum
@@ -37,14 +32,12 @@ if TYPE_CHECKING:
     from alertrouter.engine.slot import GroupId
     from alertrouter.engine.view import Suppression, View
 
-# Attempts may go on this long even where the group interval is shorter.
-_SHORTEST_DEADLINE = 10 * SECOND
 # A flush that comes this late counts from when it came.
 _LATE = SECOND
 
 
 class Flusher:
-    """Runs the groups' timers, decides what each flush says, and keeps the notification log."""
+    """Runs the groups' timers and flushes, and carries out what becomes of each message."""
 
     def __init__(
         self,
@@ -54,15 +47,12 @@ class Flusher:
         retention: Duration,
         compat_strict: bool,
     ) -> None:
-        self.entries: dict[Slot, LogEntry] = {}
-        self.unsure: set[Slot] = set()
-        self.suppression = suppression
+        self.log = NotificationLog(retention)
+        self.judge = Judge(self.log, suppression)
         self._groups = groups
         self._timers = Timers()
-        self._retention = retention
         self._compat_strict = compat_strict
         self._held: dict[AggregationGroup, None] = {}
-        self._generation = 0
 
     # Groups and their timers
 
@@ -106,11 +96,6 @@ class Flusher:
         self._timers.cancel(group)
         self._held.pop(group, None)
 
-    def reconfigured(self, suppression: Suppression) -> None:
-        """Decide by another configuration from now on."""
-        self.suppression = suppression
-        self._generation += 1
-
     def recheck_held(self, now: Moment) -> None:
         """Something that mutes may have ended: look at the groups that it kept back."""
         for group in self._held:
@@ -144,7 +129,7 @@ class Flusher:
         self, group: AggregationGroup, flushes: list[Flush], changes: Changes, now: Moment
     ) -> None:
         # D10: a group that was kept back at its first flush and is free now does not wait for its interval.
-        view = self.suppression.view(group.route, group.members, now, now)
+        view = self.judge.suppression.view(group.route, group.members, now, now)
         if any(known in group.muted for known in view.firing):
             self._flush_group(group, flushes, changes, now, now)
         else:
@@ -158,11 +143,11 @@ class Flusher:
         group.flush_number += 1
         group.due = tick + group.route.group_interval
         group.recheck = None
-        if group.quiet_stamp == self._stamp(group) and now < group.quiet_until:
+        if group.quiet_stamp == self.judge.stamp(group) and now < group.quiet_until:
             self.schedule(group)
             return
         self._note_expired(group, changes, now)
-        view = self.suppression.view(group.route, group.members, now, tick)
+        view = self.judge.suppression.view(group.route, group.members, now, tick)
         group.muted = frozenset(view.muted)
         group.seen_resolved = [(known, known.updated_at) for known in group.members if known.ends_at <= now]
         group.failed = False
@@ -170,9 +155,9 @@ class Flusher:
         logged: list[Integration] = []
         if not group.route.receiver.integrations:
             slot = Slot(group.id, group.route.receiver.name, "")
-            self._record_quiet(group, Quiet(slot=slot, why_not=NotSent.NO_INTEGRATION), changes, now)
+            record_quiet(group, Quiet(slot=slot, why_not=NotSent.NO_INTEGRATION), changes, now)
         for slot, integration in group.slots():
-            decision = self._decide(group, slot, integration, view, now, tick)
+            decision = self.judge.decide(group, slot, integration, view, now, tick)
             if isinstance(decision, Quiet):
                 self._stay_quiet(group, decision, integration, view, logged, changes, now)
             else:
@@ -208,7 +193,7 @@ class Flusher:
             bool(view.muted_firing)
             and not sending
             and not self._compat_strict
-            and not any(self.announced(slot) for slot, _ in group.slots())
+            and not any(self.log.announced(slot) for slot, _ in group.slots())
         )
         if group.held:
             self._held[group] = None
@@ -223,107 +208,6 @@ class Flusher:
         group.recheck = now
         self._held[group] = None
 
-    def announced(self, slot: Slot) -> frozenset[int]:
-        entry = self.entries.get(slot)
-        return frozenset() if entry is None else entry.announced
-
-    def owes(self, group: AggregationGroup) -> bool:
-        """Whether some integration that wants resolves was told that members of this group fire."""
-        return any(integration.send_resolved and self.announced(slot) for slot, integration in group.slots())
-
-    # Deciding
-
-    def _decide(
-        self,
-        group: AggregationGroup,
-        slot: Slot,
-        integration: Integration,
-        view: View,
-        now: Moment,
-        tick: Moment,
-    ) -> Send | Quiet:
-        entry = self.entries.get(slot)
-        resolved = view.resolved
-        if integration.announce_muted_resolves and entry is not None:
-            announced = entry.announced
-            resolved = resolved + [
-                known for known in view.muted if known.ends_at <= now and known.labels.identity in announced
-            ]
-        if not view.firing and not resolved:
-            return Quiet(slot=slot, why_not=view.why_all_muted, muted=_muted(view))
-        batch = Batch(
-            firing=_identities(view.firing),
-            resolved=_identities(resolved),
-            any_muted_firing=bool(view.muted_firing),
-        )
-        reason = why_notify(
-            entry,
-            batch,
-            send_resolved=integration.send_resolved,
-            repeat_interval=group.route.repeat_interval,
-            tick=tick,
-        )
-        if reason is None:
-            return Quiet(slot=slot, why_not=_why_not(entry, batch), muted=_muted(view))
-        if reason is Reason.ALL_RESOLVED and not integration.send_resolved:
-            return Quiet(slot=slot, why_not=NotSent.RESOLVES_NOT_WANTED, muted=_muted(view))
-        told = view.firing + resolved if integration.send_resolved else view.firing
-        alerts = tuple(_in_display_order([known.as_told(now) for known in told]))
-        firing_at_all = bool(batch.firing) or batch.any_muted_firing
-        notification = Notification(
-            receiver=slot.receiver,
-            status=Status.FIRING if firing_at_all else Status.RESOLVED,
-            reason=reason,
-            alerts=alerts,
-            group_labels=group.labels,
-            route_labels=group.route.labels,
-            group_key=group.key,
-            flushed_at=tick,
-            flush_number=group.flush_number,
-            receiver_data=entry.receiver_data if entry and reason is not Reason.FIRST else {},
-            possible_duplicate=slot in self.unsure,
-        )
-        return Send(
-            slot=slot,
-            route=group.route,
-            integration=integration,
-            notification=notification,
-            reason=reason,
-            tick=tick,
-            deadline=tick + max(group.route.group_interval, _SHORTEST_DEADLINE),
-            revision=entry.revision if entry else 0,
-            firing=batch.firing,
-            resolved=batch.resolved,
-            pending=self._pending(group, entry, batch),
-            muted=_muted(view),
-            stamp=self._stamp(group),
-            valid_until=self._valid_until(group, view, now),
-        )
-
-    def _pending(self, group: AggregationGroup, entry: LogEntry | None, batch: Batch) -> frozenset[int]:
-        """The members that were announced and that this message does not mention: their resolve is still owed."""
-        if entry is None:
-            return frozenset()
-        silent = entry.announced - batch.firing - batch.resolved
-        return silent & _identities(group.members) if silent else silent
-
-    def _stamp(self, group: AggregationGroup) -> tuple[int, ...]:
-        return (
-            group.version,
-            self.suppression.silences.version,
-            self.suppression.inhibition.version,
-            self._generation,
-        )
-
-    def _valid_until(self, group: AggregationGroup, view: View, now: Moment) -> Moment:
-        """Until when the same facts give the same view, as time alone goes on."""
-        route = group.route
-        if view.muted or route.active_time_intervals or route.mute_time_intervals:
-            return now
-        ends = min((known.ends_at for known in view.firing), default=FAR)
-        next_silence = self.suppression.silences.next_start(now)
-        return ends if next_silence is None else min(ends, next_silence)
-
     # What becomes of a decision
 
     def renew(self, send: Send, now: Moment) -> Send | Quiet:
@@ -336,10 +220,14 @@ class Flusher:
         integration = next((i for slot, i in group.slots() if slot == send.slot), None)
         if integration is None:
             return Quiet(slot=send.slot, why_not=NotSent.ROUTE_GONE)
-        if integration is send.integration and now < send.valid_until and send.stamp == self._stamp(group):
+        if (
+            integration is send.integration
+            and now < send.valid_until
+            and send.stamp == self.judge.stamp(group)
+        ):
             return send
-        view = self.suppression.view(group.route, group.members, now, now)
-        decision = self._decide(group, send.slot, integration, view, now, send.tick)
+        view = self.judge.suppression.view(group.route, group.members, now, now)
+        decision = self.judge.decide(group, send.slot, integration, view, now, send.tick)
         if isinstance(decision, Send):
             decision = replace(decision, deadline=send.deadline)
             group.open[send.slot] = decision
@@ -356,7 +244,7 @@ class Flusher:
     ) -> Changes:
         """Log the message and settle the group once all its integrations are done."""
         changes = Changes()
-        before = self.entries.get(send.slot)
+        before = self.log.entries.get(send.slot)
         entry = LogEntry(
             slot=send.slot,
             group_key=send.notification.group_key,
@@ -367,11 +255,11 @@ class Flusher:
             resolved=send.resolved,
             pending=send.pending,
             receiver_data=send.notification.receiver_data if receiver_data is None else receiver_data,
-            expires_at=now + min(self._retention, 2 * send.route.repeat_interval),
+            expires_at=self.log.expiry(send.route.repeat_interval, now),
         )
-        self._log(entry, changes)
-        self.unsure.discard(send.slot)
-        self._record(send, Outcome.SENT, changes, now, attempts=attempts, error=note)
+        self.log.put(entry, changes)
+        self.log.unsure.discard(send.slot)
+        record_send(self._groups.get(send.slot.group), send, changes, now, attempts=attempts, error=note)
         self._close(send, changes, now)
         return changes
 
@@ -380,9 +268,9 @@ class Flusher:
     ) -> Changes:
         """Keep everything as it was: the next flush of the group tries again."""
         changes = Changes()
-        self._record(
+        record_send(
+            self._groups.get(send.slot.group),
             send,
-            Outcome.FAILED,
             changes,
             now,
             attempts=attempts,
@@ -399,7 +287,14 @@ class Flusher:
     def withdrawn(self, send: Send, quiet: Quiet, now: Moment, *, attempts: int) -> Changes:
         """Nothing was due any more: a success with nothing to log."""
         changes = Changes()
-        self._record(send, Outcome.NOT_SENT, changes, now, attempts=attempts, why_not=quiet.why_not)
+        record_send(
+            self._groups.get(send.slot.group),
+            send,
+            changes,
+            now,
+            attempts=attempts,
+            why_not=quiet.why_not,
+        )
         self._close(send, changes, now)
         return changes
 
@@ -437,7 +332,7 @@ class Flusher:
     def _owed(self, group: AggregationGroup, known: Known) -> bool:
         """D3: a muted member stays while somebody who was told of it has not heard that it is resolved."""
         return known in group.muted and any(
-            integration.send_resolved and known.labels.identity in self.announced(slot)
+            integration.send_resolved and known.labels.identity in self.log.announced(slot)
             for slot, integration in group.slots()
         )
 
@@ -450,15 +345,15 @@ class Flusher:
         until = min(known.ends_at for known in group.members)
         if until <= now:
             return
-        members = _identities(group.members)
+        members = identities(group.members)
         for slot, _ in group.slots():
-            entry = self.entries.get(slot)
+            entry = self.log.entries.get(slot)
             if entry is None or not members <= entry.firing:
                 return  # somebody came or fired again while the flush was sending
             until = min(until, entry.flushed_at + route.repeat_interval)
-        next_silence = self.suppression.silences.next_start(now)
+        next_silence = self.judge.suppression.silences.next_start(now)
         group.quiet_until = until if next_silence is None else min(until, next_silence)
-        group.quiet_stamp = self._stamp(group)
+        group.quiet_stamp = self.judge.stamp(group)
 
     def _stay_quiet(
         self,
@@ -470,15 +365,15 @@ class Flusher:
         changes: Changes,
         now: Moment,
     ) -> None:
-        entry = self.entries.get(quiet.slot)
+        entry = self.log.entries.get(quiet.slot)
         outcome = Outcome.NOT_SENT
         if entry is not None:
-            resolved = _identities([k for k in (*view.resolved, *view.muted) if k.ends_at <= now])
+            resolved = identities([k for k in (*view.resolved, *view.muted) if k.ends_at <= now])
             if quiet.why_not is NotSent.RESOLVES_NOT_WANTED:
                 outcome = Outcome.LOGGED
                 logged.append(integration)
-                pending = self._pending(group, entry, Batch(firing=frozenset(), resolved=resolved))
-                expires_at = now + min(self._retention, 2 * group.route.repeat_interval)
+                pending = self.judge.pending(group, entry, Batch(firing=frozenset(), resolved=resolved))
+                expires_at = self.log.expiry(group.route.repeat_interval, now)
                 entry = replace(
                     entry,
                     flushed_at=group.tick or now,
@@ -489,12 +384,12 @@ class Flusher:
                     revision=entry.revision + 1,
                     expires_at=expires_at,
                 )
-                self._log(entry, changes)
+                self.log.put(entry, changes)
             elif (
                 firing := seen_resolved(entry, resolved, send_resolved=integration.send_resolved)
             ) is not None:
-                self._log(replace(entry, firing=firing, revision=entry.revision + 1), changes)
-        self._record_quiet(group, quiet, changes, now, outcome=outcome)
+                self.log.put(replace(entry, firing=firing, revision=entry.revision + 1), changes)
+        record_quiet(group, quiet, changes, now, outcome=outcome)
 
     def _flush_closing(self, group: AggregationGroup, changes: Changes, now: Moment) -> Flush:
         """D7: the group has lost its route; whoever was told that it fires is told that it is over here."""
@@ -502,11 +397,11 @@ class Flusher:
         group.flush_number += 1
         sends = []
         for slot, integration in group.slots():
-            entry = self.entries.get(slot)
+            entry = self.log.entries.get(slot)
             if entry is None or not integration.send_resolved or not entry.announced:
                 continue
             told = [k for k in group.members if k.labels.identity in entry.announced]
-            alerts = tuple(_in_display_order([_ended(k.alert(), now) for k in told]))
+            alerts = tuple(in_display_order([_ended(k.alert(), now) for k in told]))
             send = Send(
                 slot=slot,
                 route=group.route,
@@ -525,10 +420,10 @@ class Flusher:
                 ),
                 reason=Reason.ALL_RESOLVED,
                 tick=now,
-                deadline=now + max(group.route.group_interval, _SHORTEST_DEADLINE),
+                deadline=now + max(group.route.group_interval, SHORTEST_DEADLINE),
                 revision=entry.revision,
                 firing=frozenset(),
-                resolved=_identities(told),
+                resolved=identities(told),
                 pending=frozenset(),
             )
             sends.append(send)
@@ -536,119 +431,6 @@ class Flusher:
         if not sends:
             self.remove(group, changes)
         return Flush(group=group.id, route=group.route, tick=now, number=group.flush_number, sends=sends)
-
-    # The notification log and the record of decisions
-
-    def _log(self, entry: LogEntry, changes: Changes) -> None:
-        self.entries[entry.slot] = entry
-        changes.entries.append(entry)
-
-    def expire_entries(self, now: Moment) -> Changes:
-        """Forget entries past their time. D5: not while their group has something open to tell."""
-        changes = Changes()
-        for slot, entry in list(self.entries.items()):
-            if entry.expires_at > now:
-                continue
-            group = self._groups.get(slot.group)
-            if group is not None and entry.announced and not _over_for_long(group, now):
-                continue
-            del self.entries[slot]
-            changes.removed_entries.append(slot)
-        return changes
-
-    def _record_quiet(
-        self,
-        group: AggregationGroup,
-        quiet: Quiet,
-        changes: Changes,
-        now: Moment,
-        outcome: Outcome = Outcome.NOT_SENT,
-    ) -> None:
-        """Write down why nothing was sent, unless the last flush stayed quiet for the same reason."""
-        signature = (quiet.why_not, frozenset(tuple(causes) for causes in quiet.muted.values()))
-        if outcome is Outcome.NOT_SENT and group.records.get(quiet.slot) == signature:
-            return
-        group.records[quiet.slot] = signature
-        changes.decisions.append(
-            DecisionRecord(
-                at=now,
-                slot=quiet.slot,
-                group_key=group.key,
-                tick=group.tick or now,
-                flush_number=group.flush_number,
-                outcome=outcome,
-                reason=Reason.ALL_RESOLVED if outcome is Outcome.LOGGED else None,
-                why_not=quiet.why_not,
-                muted=quiet.muted,
-            )
-        )
-
-    def _record(
-        self,
-        send: Send,
-        outcome: Outcome,
-        changes: Changes,
-        now: Moment,
-        *,
-        attempts: int,
-        why_not: NotSent | None = None,
-        failure: FailureReason | None = None,
-        error: str = "",
-    ) -> None:
-        group = self._groups.get(send.slot.group)
-        if group is not None:
-            signature = (outcome, error)
-            if outcome is Outcome.FAILED and group.records.get(send.slot) == signature:
-                return
-            group.records[send.slot] = signature
-        changes.decisions.append(
-            DecisionRecord(
-                at=now,
-                slot=send.slot,
-                group_key=send.notification.group_key,
-                tick=send.tick,
-                flush_number=send.notification.flush_number,
-                outcome=outcome,
-                reason=send.reason,
-                why_not=why_not,
-                firing=sorted(send.firing),
-                resolved=sorted(send.resolved),
-                muted=send.muted,
-                attempts=attempts,
-                error=error,
-                failure=failure,
-                possible_duplicate=send.notification.possible_duplicate,
-            )
-        )
-
-
-def _why_not(entry: LogEntry | None, batch: Batch) -> NotSent:
-    if batch.firing:
-        return NotSent.DEDUPLICATED
-    return NotSent.NOTHING_TO_ANNOUNCE if entry is None or not entry.announced else NotSent.DEDUPLICATED
-
-
-def _over_for_long(group: AggregationGroup, now: Moment) -> bool:
-    """Whether every member was resolved long ago, so that even a failing receiver is given up (B83)."""
-    route = group.route
-    patience = max(2 * route.repeat_interval, 2 * route.group_interval)
-    return all(known.ends_at + patience <= now and known not in group.muted for known in group.members)
-
-
-def _identities(members: Iterable[Known]) -> frozenset[int]:
-    return frozenset([known.labels.identity for known in members])
-
-
-def _muted(view: View) -> dict[int, Sequence[str]]:
-    return {known.labels.identity: causes for known, causes in view.muted.items()}
-
-
-def _in_display_order(alerts: list[Alert]) -> list[Alert]:
-    if len(alerts) > 1:
-        alike = len({tuple(alert.labels) for alert in alerts}) == 1
-        order = order_of_like if alike else order_for_display
-        alerts.sort(key=lambda alert: order(alert.labels))
-    return alerts
 
 
 def _ended(alert: Alert, now: Moment) -> Alert:

@@ -46,7 +46,7 @@ class _Restore:
         self._load_groups(stored)
         self._rejoin(stored)
         self._drop_empty(stored)
-        self._flusher.unsure.update(slot for slot in self._state.intents if slot in self._known_slots())
+        self._flusher.log.unsure.update(slot for slot in self._state.intents if slot in self._known_slots())
         self._set_timers()
         return self._changes
 
@@ -56,7 +56,7 @@ class _Restore:
         engine = self._engine
         engine.routing = replace(engine.routing, route=recognise(engine.routing.route, before))
         for entry in self._state.entries:
-            self._flusher.entries[entry.slot] = entry
+            self._flusher.log.entries[entry.slot] = entry
         return {group.id: group for group in self._state.groups}
 
     def _load_alerts(self) -> None:
@@ -106,7 +106,7 @@ class _Restore:
             return True
         # Resolved before the last flush that ended well: gone, unless its resolve is still owed to somebody.
         return any(
-            integration.send_resolved and known.labels.identity in self._flusher.announced(slot)
+            integration.send_resolved and known.labels.identity in self._flusher.log.announced(slot)
             for slot, integration in group.slots()
         )
 
@@ -127,7 +127,7 @@ class _Restore:
             if group.held:
                 self._flusher.hold_again(group, self._now)
         overdue = []
-        begun = {slot.group for slot in self._flusher.unsure}
+        begun = {slot.group for slot in self._flusher.log.unsure}
         for group in self._groups.values():
             interval = group.route.group_interval
             missed = group.due <= self._now

@@ -1,0 +1,161 @@
+"""Decides what one integration is to be told about a group as it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertrouter.core.alert import Status
+from alertrouter.core.labels import order_for_display, order_of_like
+from alertrouter.core.notification import Notification
+from alertrouter.core.reason import NotSent, Reason
+from alertrouter.core.time import SECOND
+from alertrouter.engine.decision import Quiet, Send
+from alertrouter.engine.dedup import Batch, why_notify
+from alertrouter.engine.view import FAR
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from alertrouter.core.alert import Alert
+    from alertrouter.core.receiver import Integration
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.changes import LogEntry
+    from alertrouter.engine.group import AggregationGroup
+    from alertrouter.engine.known import Known
+    from alertrouter.engine.notification_log import NotificationLog
+    from alertrouter.engine.slot import Slot
+    from alertrouter.engine.view import Suppression, View
+
+#: Attempts may go on this long even where the group interval is shorter.
+SHORTEST_DEADLINE = 10 * SECOND
+
+
+class Judge:
+    """Decides by the notification log and by what suppresses; ``suppression`` changes with the configuration."""
+
+    def __init__(self, log: NotificationLog, suppression: Suppression) -> None:
+        self.suppression = suppression
+        self._log = log
+        self._generation = 0
+
+    def reconfigured(self, suppression: Suppression) -> None:
+        """Decide by another configuration from now on."""
+        self.suppression = suppression
+        self._generation += 1
+
+    def decide(
+        self,
+        group: AggregationGroup,
+        slot: Slot,
+        integration: Integration,
+        view: View,
+        now: Moment,
+        tick: Moment,
+    ) -> Send | Quiet:
+        """A message for this integration, or why there is none."""
+        entry = self._log.entries.get(slot)
+        resolved = view.resolved
+        if integration.announce_muted_resolves and entry is not None:
+            announced = entry.announced
+            resolved = resolved + [
+                known for known in view.muted if known.ends_at <= now and known.labels.identity in announced
+            ]
+        if not view.firing and not resolved:
+            return Quiet(slot=slot, why_not=view.why_all_muted, muted=_muted(view))
+        batch = Batch(
+            firing=identities(view.firing),
+            resolved=identities(resolved),
+            any_muted_firing=bool(view.muted_firing),
+        )
+        reason = why_notify(
+            entry,
+            batch,
+            send_resolved=integration.send_resolved,
+            repeat_interval=group.route.repeat_interval,
+            tick=tick,
+        )
+        if reason is None:
+            return Quiet(slot=slot, why_not=_why_not(entry, batch), muted=_muted(view))
+        if reason is Reason.ALL_RESOLVED and not integration.send_resolved:
+            return Quiet(slot=slot, why_not=NotSent.RESOLVES_NOT_WANTED, muted=_muted(view))
+        told = view.firing + resolved if integration.send_resolved else view.firing
+        alerts = tuple(in_display_order([known.as_told(now) for known in told]))
+        firing_at_all = bool(batch.firing) or batch.any_muted_firing
+        notification = Notification(
+            receiver=slot.receiver,
+            status=Status.FIRING if firing_at_all else Status.RESOLVED,
+            reason=reason,
+            alerts=alerts,
+            group_labels=group.labels,
+            route_labels=group.route.labels,
+            group_key=group.key,
+            flushed_at=tick,
+            flush_number=group.flush_number,
+            receiver_data=entry.receiver_data if entry and reason is not Reason.FIRST else {},
+            possible_duplicate=slot in self._log.unsure,
+        )
+        return Send(
+            slot=slot,
+            route=group.route,
+            integration=integration,
+            notification=notification,
+            reason=reason,
+            tick=tick,
+            deadline=tick + max(group.route.group_interval, SHORTEST_DEADLINE),
+            revision=entry.revision if entry else 0,
+            firing=batch.firing,
+            resolved=batch.resolved,
+            pending=self.pending(group, entry, batch),
+            muted=_muted(view),
+            stamp=self.stamp(group),
+            valid_until=self._valid_until(group, view, now),
+        )
+
+    def pending(self, group: AggregationGroup, entry: LogEntry | None, batch: Batch) -> frozenset[int]:
+        """The members that were announced and that this message does not mention: their resolve is still owed."""
+        if entry is None:
+            return frozenset()
+        silent = entry.announced - batch.firing - batch.resolved
+        return silent & identities(group.members) if silent else silent
+
+    def stamp(self, group: AggregationGroup) -> tuple[int, ...]:
+        """What a decision about this group rests on, apart from time."""
+        return (
+            group.version,
+            self.suppression.silences.version,
+            self.suppression.inhibition.version,
+            self._generation,
+        )
+
+    def _valid_until(self, group: AggregationGroup, view: View, now: Moment) -> Moment:
+        """Until when the same facts give the same view, as time alone goes on."""
+        route = group.route
+        if view.muted or route.active_time_intervals or route.mute_time_intervals:
+            return now
+        ends = min((known.ends_at for known in view.firing), default=FAR)
+        next_silence = self.suppression.silences.next_start(now)
+        return ends if next_silence is None else min(ends, next_silence)
+
+
+def _why_not(entry: LogEntry | None, batch: Batch) -> NotSent:
+    if batch.firing:
+        return NotSent.DEDUPLICATED
+    return NotSent.NOTHING_TO_ANNOUNCE if entry is None or not entry.announced else NotSent.DEDUPLICATED
+
+
+def identities(members: Iterable[Known]) -> frozenset[int]:
+    """How the notification log knows these alerts."""
+    return frozenset([known.labels.identity for known in members])
+
+
+def _muted(view: View) -> dict[int, Sequence[str]]:
+    return {known.labels.identity: causes for known, causes in view.muted.items()}
+
+
+def in_display_order(alerts: list[Alert]) -> list[Alert]:
+    """Put the alerts of a message in their order."""
+    if len(alerts) > 1:
+        alike = len({tuple(alert.labels) for alert in alerts}) == 1
+        order = order_of_like if alike else order_for_display
+        alerts.sort(key=lambda alert: order(alert.labels))
+    return alerts
