@@ -69,6 +69,7 @@ class AlertGroup(TypedDict):
     labels: dict[str, str]
     receiver: Name
     alerts: list[Alert]
+    routeLabels: NotRequired[dict[str, str]]
 
 
 class SilenceMatcher(TypedDict):

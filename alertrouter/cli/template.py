@@ -40,11 +40,20 @@ class TemplateRender:
         "File with the alerts to render for, as JSON in the form that webhooks get; without it, an example.",
         placeholder="FILE",
     )
+    alert: str = flag(
+        "template.alert",
+        Kind.TEXT,
+        "Render for the first group of alerts on the server with an alert that these matchers select.",
+        placeholder="MATCHERS",
+    )
 
 
 _RENDER = """Render a given definition in a template file to standard output.
 
-For example: artool template render --template.glob='templates/*.tmpl' --template.text='{{ template "x.title" . }}'"""
+For example: artool template render --template.glob='templates/*.tmpl' --template.text='{{ template "x.title" . }}'
+
+With --template.alert='alertname=DiskFull, severity=critical' the text is rendered for alerts that fire now, as
+--alertmanager.url knows them, alertrouter or Alertmanager. A text that begins with {# jinja2 #} is a Jinja2 template."""
 
 
 def register(program: Command) -> None:
@@ -62,7 +71,7 @@ def run_render(options: TemplateRender, session: Session) -> int:
     from alertrouter.templating.templates import Templates
 
     now = session.now()
-    members = _read(options.data) if options.data else _example(now)
+    members = _members(options, session, now)
     try:
         data = DataFromJson(members)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -79,6 +88,17 @@ def run_render(options: TemplateRender, session: Session) -> int:
     except TemplateError as error:
         raise Failure(str(error)) from None
     return 0
+
+
+def _members(options: TemplateRender, session: Session, now: Moment) -> dict[str, Any]:
+    """What to render for, in the form of a webhook's payload."""
+    if options.alert and options.data:
+        raise Failure("--template.data and --template.alert exclude each other")
+    if options.alert:
+        from alertrouter.cli.live_group import live_group
+
+        return live_group(options.alert, session, now)
+    return _read(options.data) if options.data else _example(now)
 
 
 def _files(globs: tuple[str, ...]) -> list[Path]:
