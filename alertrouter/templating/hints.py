@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from alertrouter.templating.jinja import snake_case
-from alertrouter.templating.marker import JINJA
+from alertrouter.gotemplate import TemplateError, TemplateSet
+from alertrouter.templating.functions import FUNCTIONS
+from alertrouter.templating.jinja import accepts, snake_case
+from alertrouter.templating.marker import GO, JINJA
 
 _ELSEWHERE: Final = {
     "upper": "toUpper",
@@ -43,6 +45,8 @@ _FIELDS: Final = {
     "fingerprint": "Fingerprint",
 }
 _NO_FUNCTION: Final = re.compile(r'function "([^"]*)" not defined')
+# What Go's blocks and actions lack is told of them, whatever Jinja2 would make of the words; the rest is rendering.
+_NOT_JINJA: Final = ("unexpected {{", "missing value for", ": executing ")
 _NO_FIELD: Final = re.compile(r"can't evaluate field (\w+) in type ([\w.*\[\]]+)")
 
 
@@ -79,4 +83,18 @@ def _about_text(message: str, text: str) -> str:
         return "there is a non-breaking space in the action: replace it with a space"
     if "{%" in text or "{#" in text:
         return f"this looks like a Jinja2 template: tag it !jinja2 or begin it with {JINJA}"
+    if "{{" in text and not any(words in message for words in _NOT_JINJA) and accepts(text):
+        return f"it is a good Jinja2 template: if that is what it should be, tag it !jinja2 or begin it with {JINJA}"
     return ""
+
+
+def jinja_hint(text: str) -> str:
+    """What to write instead, for a text that is no Jinja2 template; empty if nothing helps."""
+    text = text.removeprefix(JINJA)
+    try:
+        TemplateSet.build([("", text)], functions=FUNCTIONS)
+    except TemplateError:
+        return ""
+    if "{{" not in text:
+        return ""
+    return f"it is a good Go template: if that is what it should be, tag it !go or begin it with {GO}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alertrouter.templating.templates import Templates
 
 # Where Go's engine says that it is: in a text without a name, which is said better by the file.
-_NAMELESS: Final = re.compile(r"(?:template: |html/template:):\d+(?::\d+)?: ")
+_NAMELESS: Final = re.compile(r"(?:template: |jinja2: |html/template:):\d+(?::\d+)?: ")
 
 _Fault = tuple[int, int, str, str]
 

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
-from jinja2 import DictLoader, StrictUndefined, TemplateSyntaxError, pass_context
+from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from alertrouter.templating.go_time import Time
 
 _VARIABLES: Final = "_variables"
+_INLINE: Final = "<template>"
 _MOST_OUTPUT: Final = 4 * 1024 * 1024
 _MOST_COMPILED: Final = 1024
 _LARGEST_POWER: Final = 10_000
@@ -73,6 +74,15 @@ _TEXT_METHODS: Final = frozenset(
 )
 # Filters and globals of Jinja2 that keep their meaning although Go templates have functions of the same name.
 _KEPT: Final = frozenset({"join", "list", "map", "first", "slice", "length", "dict", "range", "urlize"})
+
+
+def accepts(text: str) -> bool:
+    """Whether this has the syntax of Jinja2; which functions there are is not asked."""
+    try:
+        _Environment().parse(text)
+    except (TemplateSyntaxError, RecursionError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=1024)
@@ -197,7 +207,8 @@ class JinjaTemplates:
         try:
             self._environments[Mode.TEXT].compile(text, name)
         except TemplateSyntaxError as error:
-            message = f"jinja2: {error.message}"
+            # An inline text has no file to be named, so the message tells the line, as Go's engine does.
+            message = f"jinja2: {error.message}" if name else f"jinja2: :{error.lineno}: {error.message}"
             raise TemplateError(message, file=error.name or name, line=error.lineno, column=1) from None
 
     def render(self, text: str, data: object, variables: Mapping[str, Any], mode: Mode) -> str:
@@ -229,10 +240,24 @@ def _run(template: Template, data: object, variables: Mapping[str, Any]) -> str:
     except RecursionError:
         raise TemplateError("jinja2: templates call each other too deeply") from None
     except Exception as error:  # functions and Python's own operators raise what they like
-        raise TemplateError(f"jinja2: {error}") from error
+        name, line = _failing_line(error)
+        place = f"{name}:{line}: " if line else ""
+        raise TemplateError(f"jinja2: {place}{error}", line=0 if name else line, column=1) from error
     if left < 0:
         raise TemplateError("jinja2: the text is longer than 4 MiB")
     return "".join(chunks)
+
+
+def _failing_line(error: Exception) -> tuple[str, int]:
+    """Which line failed, and of which file; no name for an inline text."""
+    name, line = "", 0
+    trace = error.__traceback__
+    while trace is not None:
+        # Jinja2 makes frames of its own for the lines of templates.
+        if "__jinja_exception__" in trace.tb_frame.f_globals:
+            name, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        trace = trace.tb_next
+    return ("" if name == _INLINE else name), line
 
 
 def _environment(files: Mapping[str, str], functions: Sequence[Function], mode: Mode) -> _Environment:
@@ -240,7 +265,7 @@ def _environment(files: Mapping[str, str], functions: Sequence[Function], mode: 
         autoescape=mode is Mode.HTML,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
-        loader=DictLoader(files),
+        loader=FunctionLoader(lambda name: (files[name], name, None) if name in files else None),
         finalize=_printable,
     )
     environment.context_class = _Context

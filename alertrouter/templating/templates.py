@@ -24,7 +24,7 @@ from alertrouter.gotemplate import (
 from alertrouter.gotemplate import TemplateError as GoTemplateError
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import ENVIRONMENT, FUNCTIONS, Environment, environment_of
-from alertrouter.templating.hints import hint
+from alertrouter.templating.hints import hint, jinja_hint
 from alertrouter.templating.jinja import JinjaTemplates
 from alertrouter.templating.marker import is_jinja
 from alertrouter.templating.message import Message
@@ -103,6 +103,7 @@ class Templates:
                 hint=" ".join([_source_line(text, error.line), hint(error.message, text)]).strip(),
             ) from None
         except TemplateError as error:
+            error.hint = jinja_hint(dict(jinja_files).get(error.file, ""))
             error.file = str(paths.get(error.file, error.file))
             raise
 
@@ -180,6 +181,7 @@ class Templates:
             elif "{{" in text:
                 self._template(mode, text)
         except TemplateError as error:
+            error.hint = jinja_hint(text)
             return error
         except GoTemplateError as error:
             return _explained(error, text)

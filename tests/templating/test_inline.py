@@ -69,7 +69,7 @@ def test_the_place_is_that_of_the_fault_where_it_can_be_told(text: str, place: s
             ],
         ),
         ("      a: !jinja2 '{{ status }}'", []),
-        ("      a: !jinja2 '{{ \"x\" | nope }}'", ["7:19: receivers[0].webhook_configs[0].payload.a: the template cannot be rendered: jinja2: No filter named 'nope'."]),
+        ("      a: !jinja2 '{{ \"x\" | nope }}'", ["7:19: receivers[0].webhook_configs[0].payload.a: the template cannot be rendered: No filter named 'nope'."]),
         ("      a: 5\n      b: true\n      c: null", []),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.jinja import snake_case
 from alertrouter.templating.marker import JINJA as MARKER
 from alertrouter.templating.rule_templates import RuleData
+from alertrouter.templating.templates import Templates
 from tests.templating.wording import NOW, alert, loaded, message
 
 if TYPE_CHECKING:
@@ -131,6 +132,59 @@ def test_files_are_escaped_in_html_mode_once(tmp_path: Path) -> None:
     told = message(*ALERTS, templates=templates)
     assert told.html('{{ template "card.j2" . }}') == "<p>it is &lt;full&gt;</p>"
     assert told.html(MARKER + "{% include 'card.j2' %}") == "<p>it is &lt;full&gt;</p>"
+
+
+def test_a_marker_counts_more_than_the_name_of_a_file(tmp_path: Path) -> None:
+    templates = loaded(
+        tmp_path,
+        {
+            "go.j2": '{{/* go */}}{{ define "mine" }}{{ .Status | toUpper }}{{ end }}',
+            "jinja.tmpl": MARKER + "{{ status | upper }}",
+            "a.jinja": "{{ status }}",
+            "b.jinja2": "{{ status | title }}",
+        },
+    )
+    told = message(templates=templates)
+    assert told.text('{{ template "mine" . }} {{ template "jinja.tmpl" . }}') == "FIRING FIRING"
+    assert told.text('{{ template "a.jinja" . }} {{ template "b.jinja2" . }}') == "firing Firing"
+
+
+@pytest.mark.parametrize(
+    ("template", "told"),
+    [
+        ("{# jinja2 #}a\n{{ nope }}", "jinja2: :2: 'nope' is undefined"),
+        ("{# jinja2 #}{% include 'card.j2' %}", "jinja2: card.j2:2: division by zero"),
+        ('{{ template "card.j2" . }}', "jinja2: card.j2:2: division by zero"),
+        ("{# jinja2 #}\n\n{% if %}", "jinja2: :3: Expected an expression, got 'end of statement block'"),
+    ],
+)
+def test_an_error_names_the_line(template: str, told: str, tmp_path: Path) -> None:
+    templates = loaded(tmp_path, {"card.j2": "\n{{ 1 / 0 }}"})
+    with pytest.raises(TemplateError) as caught:
+        message(templates=templates).text(template)
+    assert told in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "template", "hint"),
+    [
+        ("a.tmpl", "{{ status.x }}", "tag it !jinja2 or begin it with {# jinja2 #}"),
+        ("a.tmpl", "{{ .Status | nope }}", ""),
+        ("a.tmpl", "{{ end }}", ""),
+        ("a.j2", "{{ .Status }}", "tag it !go or begin it with {{/* go */}}"),
+        ("a.j2", "{% if %}", ""),
+    ],
+)
+def test_an_error_says_when_the_other_language_would_do(
+    name: str, template: str, hint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(TemplateError) as caught:
+        loaded(tmp_path, {name: template})
+    assert hint in caught.value.hint
+    assert bool(hint) == (" tag it " in caught.value.hint)
+    error = Templates.built_in().check_inline(("{# jinja2 #}" if name == "a.j2" else "") + template)
+    assert error is not None
+    assert error.hint.endswith(hint)
 
 
 def test_a_file_that_does_not_parse_is_named(tmp_path: Path) -> None:
