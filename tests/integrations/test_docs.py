@@ -66,7 +66,7 @@ def word_for(annotation: Any, metadata: tuple[Any, ...]) -> str:
     if origin in {Union, types.UnionType}:
         return word_for(next(each for each in arguments if each is not type(None)), ())
     if isinstance(annotation, type) and issubclass(annotation, ConfigModel) and annotation not in _CLASSES:
-        return "the keys below"
+        return "a template, or the keys below" if annotation.scalar_key else "the keys below"
     inside = {
         Annotated: lambda: word_for(arguments[0], annotation.__metadata__),
         tuple: lambda: f"list: {word_for(arguments[0], ())}",
