@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import msgspec
 from pydantic import AfterValidator, model_validator
@@ -190,7 +190,8 @@ class Wechat:
         is_stale = answer.errcode == _INVALID_TOKEN and token.asked_at < started_at
         worth_another = is_stale or answer.errcode in {_EXPIRED_TOKEN, _BUSY}
         raise (TemporaryError if worth_another else RejectedError)(
-            f"error response from WeChat: {answer.errcode}: {without(response.text, token.text, account.secret)}"
+            f"error response from WeChat: {answer.errcode}: {without(response.text, token.text, account.secret)}",
+            reason=FailureReason.OTHER if worth_another else FailureReason.CLIENT_ERROR,
         )
 
     async def _token(self, account: _Account, message: Message) -> _Token:
@@ -203,11 +204,15 @@ class Wechat:
             secret = message.text(read_secret(path, self.connection.working_directory, "api_secret_file"))
         query = urlencode({"corpid": account.corp_id, "corpsecret": secret})
         response = await self.connection.http.get(below(self.config.api_url, "gettoken", query))
-        check_answer(response, secret)
+        # A page about an error may show the address that was asked for.
+        check_answer(response, secret, quote_plus(secret))
         answer = _decoded(response)
         if not answer.access_token:
-            raise (TemporaryError if answer.errcode == _BUSY else RejectedError)(
-                f"invalid APISecret for CorpID: {account.corp_id}: {without(response.text, secret)}"
+            if answer.errcode == _BUSY:
+                raise TemporaryError("WeChat is too busy to give a token")
+            raise RejectedError(
+                f"invalid APISecret for CorpID: {account.corp_id}: {without(response.text, secret)}",
+                reason=FailureReason.AUTH_ERROR,
             )
         self._tokens = {each: old for each, old in self._tokens.items() if now < old.asked_at + _TOKEN_LASTS}
         self._tokens[account] = token = _Token(answer.access_token, now)

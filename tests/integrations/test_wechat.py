@@ -229,20 +229,31 @@ TOKEN = _says(0, "ok", access_token="t0ken")
     ("answers", "error", "text", "reason"),
     [
         pytest.param(
-            [_says(40001, "invalid credential, secret s3cret")],
+            [_says(40001, "invalid credential, secret s3cret&")],
             RejectedError,
             'invalid APISecret for CorpID: corp: {"errcode": 40001, "errmsg": "invalid credential, secret <secret>"}',
-            FailureReason.OTHER,
+            FailureReason.AUTH_ERROR,
             id="no token for this secret",
         ),
         pytest.param(
-            [_says(-1, "busy")], TemporaryError, "invalid APISecret", FailureReason.OTHER, id="busy"
+            [_says(-1, "busy")],
+            TemporaryError,
+            "WeChat is too busy to give a token",
+            FailureReason.OTHER,
+            id="busy",
         ),
         pytest.param(
             [Answer(200, b"<html>")], TemporaryError, "could not decode", FailureReason.OTHER, id="a page"
         ),
         pytest.param(
-            [Answer(429, b"slow s3cret")],
+            [Answer(404, b"nothing at /gettoken?corpid=corp&corpsecret=s3cret%26")],
+            RejectedError,
+            "unexpected status code 404: nothing at /gettoken?corpid=corp&corpsecret=<secret>",
+            FailureReason.CLIENT_ERROR,
+            id="a page that shows the address",
+        ),
+        pytest.param(
+            [Answer(429, b"slow s3cret&")],
             RejectedError,
             "unexpected status code 429: slow <secret>",
             FailureReason.RATE_LIMITED,
@@ -280,14 +291,14 @@ TOKEN = _says(0, "ok", access_token="t0ken")
             [TOKEN, _says(81013, "user & party & tag all invalid, t0ken")],
             RejectedError,
             'error response from WeChat: 81013: {"errcode": 81013, "errmsg": "user & party & tag all invalid, <secret>"}',
-            FailureReason.OTHER,
+            FailureReason.CLIENT_ERROR,
             id="nobody to send it to",
         ),
         pytest.param(
             [TOKEN, _says(40014, "invalid access_token")],
             RejectedError,
             "error response from WeChat: 40014",
-            FailureReason.OTHER,
+            FailureReason.CLIENT_ERROR,
             id="a new token that is good for nothing",
         ),
         pytest.param(
@@ -302,7 +313,7 @@ TOKEN = _says(0, "ok", access_token="t0ken")
 async def test_what_wechat_answers(
     answers: list[Answer], error: type[Exception], text: str, reason: FailureReason, tmp_path: Path
 ) -> None:
-    (tmp_path / "secret").write_text("s3cret")
+    (tmp_path / "secret").write_text("s3cret&")
     config = {"corp_id": "corp", "api_secret_file": "secret"}
     async with HttpReceiver() as receiver:
         config["api_url"] = receiver.url()
