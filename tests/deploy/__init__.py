@@ -1,0 +1,1 @@
+"""What is given to those who run it."""
