@@ -65,7 +65,7 @@ def body(config: DiscordConfig, message: Message) -> bytes:
         color=_RED if firing else _GREEN,
     )
     request = _Request(
-        content=shorten(message.text(config.content), LONGEST_CONTENT),
+        content=shorten(message.text(config.content, fallback=""), LONGEST_CONTENT),
         embeds=[embed],
         username=config.username,
         avatar_url="" if _is_no_url(config.avatar_url) else config.avatar_url,

@@ -183,11 +183,11 @@ def _alert(config: OpsgenieConfig, message: Message, alias: str) -> _Create:
         details=dict(sorted(details.items())),
         source=text(config.source),
         responders=_responders(config, message),
-        tags=_split(text(config.tags)),
-        note=text(config.note),
-        priority=text(config.priority),
-        entity=text(config.entity),
-        actions=_split(text(config.actions)),
+        tags=_split(text(config.tags, fallback="")),
+        note=text(config.note, fallback=""),
+        priority=text(config.priority, fallback=""),
+        entity=text(config.entity, fallback=""),
+        actions=_split(text(config.actions, fallback="")),
     )
 
 

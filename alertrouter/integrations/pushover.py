@@ -95,12 +95,12 @@ def parameters(config: PushoverConfig, message: Message, *, user: str, token: st
         "title": shorten(text(config.title), LONGEST_TITLE),
         "message": shorten(said, LONGEST_MESSAGE).strip() or _NOTHING_SAID,
         "url": shorten(text(config.url), LONGEST_URL),
-        "url_title": text(config.url_title),
+        "url_title": text(config.url_title, fallback=""),
         "priority": text(config.priority),
         "retry": str(config.retry // SECOND),
         "expire": str(config.expire // SECOND),
-        "device": text(config.device),
-        "sound": text(config.sound),
+        "device": text(config.device, fallback=""),
+        "sound": text(config.sound, fallback=""),
     }
     if config.html:
         found["html"] = "1"

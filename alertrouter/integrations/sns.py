@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -14,24 +15,29 @@ from alertrouter.config.http import HttpConfig
 from alertrouter.core.reason import FailureReason
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.integrations import Connection, HttpIntegrationConfig, IntegrationKind
-from alertrouter.integrations._aws import (
-    FORM,
-    Account,
-    CredentialSource,
-    check_answer,
-    code_of,
-    endpoint,
-)
+from alertrouter.integrations._aws import FORM, check_answer, code_of, endpoint, said
+from alertrouter.integrations._aws_credentials import CredentialSource
+from alertrouter.integrations._aws_profiles import Account
 from alertrouter.integrations._sigv4 import signed_headers
+from alertrouter.integrations._text import shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alertrouter.http_client import Response
     from alertrouter.templating.message import Message
+
+log = logging.getLogger(__name__)
 
 LARGEST_MESSAGE = 262_144  # bytes
 LARGEST_TEXT_MESSAGE = 1600  # bytes, for telephones
+LONGEST_SUBJECT = 99
 
 _DESTINATION = "must provide either a Target ARN, Topic ARN, or Phone Number for SNS config"
 _CA_BUNDLE = "AWS_CA_BUNDLE"
+_INVALID = frozenset(
+    {"InvalidParameter", "InvalidParameterValue", "ParameterValueInvalid", "ValidationError"}
+)
 _ENDED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 
 
@@ -109,12 +115,39 @@ def _as_of_aws(http_config: HttpConfig, bundle: str) -> HttpConfig:
     )
 
 
-def publication(config: SnsConfig, message: Message) -> dict[str, str]:
-    """The parameters of the Publish action, in the order of their names."""
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What is published: the parameters of the Publish action, and the attributes of the message."""
+
+    parameters: Mapping[str, str]
+    attributes: Mapping[str, str]
+
+    def form(self) -> dict[str, str]:
+        """All of it as parameters, in the order of their names."""
+        found = dict(self.parameters)
+        for number, name in enumerate(sorted(self.attributes), 1):
+            entry = f"MessageAttributes.entry.{number}"
+            found[f"{entry}.Name"] = name
+            found[f"{entry}.Value.DataType"] = "String"
+            found[f"{entry}.Value.StringValue"] = self.attributes[name]
+        return dict(sorted(found.items()))
+
+    def acceptable(self) -> Publication:
+        """The same less what SNS takes for invalid: a subject that is long or has lines, attributes without value."""
+        parameters = dict(self.parameters)
+        if subject := " ".join(parameters.pop("Subject", "").split()):
+            parameters["Subject"] = shorten(subject, LONGEST_SUBJECT)
+        return Publication(
+            parameters, {name: value for name, value in self.attributes.items() if name and value}
+        )
+
+
+def publication(config: SnsConfig, message: Message) -> Publication:
+    """The message as SNS takes it."""
     text = message.text
     limit = LARGEST_TEXT_MESSAGE if config.phone_number else LARGEST_MESSAGE
-    said, is_cut = _cut(text(config.message), limit)
-    found = {"Action": "Publish", "Version": "2010-03-31", "Message": said}
+    told, is_cut = _cut(text(config.message), limit)
+    found = {"Action": "Publish", "Version": "2010-03-31", "Message": told}
     if config.topic_arn:
         found["TopicArn"] = text(config.topic_arn)
         if found["TopicArn"].endswith(".fifo"):
@@ -126,15 +159,10 @@ def publication(config: SnsConfig, message: Message) -> dict[str, str]:
         found["TargetArn"] = text(config.target_arn)
     if config.subject:
         found["Subject"] = text(config.subject)
-    attributes = {text(name): text(value) for name, value in config.attributes.items()}
-    if is_cut:
-        attributes["truncated"] = "true"
-    for number, name in enumerate(sorted(attributes), 1):
-        entry = f"MessageAttributes.entry.{number}"
-        found[f"{entry}.Name"] = name
-        found[f"{entry}.Value.DataType"] = "String"
-        found[f"{entry}.Value.StringValue"] = attributes[name]
-    return dict(sorted(found.items()))
+    attributes = {
+        text(name, fallback=""): text(value, fallback="") for name, value in config.attributes.items()
+    }
+    return Publication(found, attributes | {"truncated": "true"} if is_cut else attributes)
 
 
 def _cut(text: str, limit: int) -> tuple[str, bool]:
@@ -164,7 +192,23 @@ class Sns:
             raise RejectedError("region not configured in sns.sigv4.region or in default credentials chain")
         # Compat: what an address of one's own has after a question mark is left out.
         url = message.text(self.config.api_url).partition("?")[0] or endpoint("sns", region, os.environ)
-        content = urlencode(publication(self.config, message)).encode()
+        published = publication(self.config, message)
+        response = await self._publish(url, region, published)
+        if code_of(response) in _INVALID and (less := published.acceptable()) != published:
+            log.warning(
+                "SNS did not take a subject or attributes; the message goes out with less: %s", said(response)
+            )
+            response = await self._publish(url, region, less)
+        if code_of(response) in _ENDED:
+            self.credentials.forget()
+            raise TemporaryError(
+                f"the AWS credentials have ended: {code_of(response)}",
+                reason=FailureReason.of(response.status_code),
+            )
+        check_answer(response)
+
+    async def _publish(self, url: str, region: str, published: Publication) -> Response:
+        content = urlencode(published.form()).encode()
         headers = signed_headers(
             url=url,
             content=content,
@@ -174,14 +218,7 @@ class Sns:
             service="sns",
             now=self.connection.clock.now(),
         )
-        response = await self.connection.http.post(url, content=content, headers=headers)
-        if code_of(response) in _ENDED:
-            self.credentials.forget()
-            raise TemporaryError(
-                f"the AWS credentials have ended: {code_of(response)}",
-                reason=FailureReason.of(response.status_code),
-            )
-        check_answer(response)
+        return await self.connection.http.post(url, content=content, headers=headers)
 
 
 def connect(config: SnsConfig, connection: Connection) -> Sns:

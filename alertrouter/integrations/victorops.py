@@ -109,7 +109,7 @@ def body(config: VictoropsConfig, message: Message) -> bytes:
 def _message_type(config: VictoropsConfig, message: Message) -> str:
     if message.notification.status is Status.RESOLVED:
         return "RECOVERY"
-    wanted = message.text(config.message_type)
+    wanted = message.text(config.message_type, fallback="CRITICAL")
     return wanted if wanted in _FIRING_TYPES else "CRITICAL"
 
 

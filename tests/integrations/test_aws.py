@@ -15,7 +15,9 @@ from alertrouter.core.time import HOUR, MINUTE, Moment, format_rfc3339
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.http_client import HttpClient
 from alertrouter.integrations import Connection
-from alertrouter.integrations._aws import Account, CredentialSource, element, endpoint
+from alertrouter.integrations._aws import element, endpoint
+from alertrouter.integrations._aws_credentials import CredentialSource
+from alertrouter.integrations._aws_profiles import Account
 from tests.integrations.examples import NOON
 from tests.receivers import Answer, HttpReceiver, Misbehave
 

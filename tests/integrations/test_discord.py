@@ -64,6 +64,12 @@ def test_texts_are_cut() -> None:
     assert made["embeds"][0]["description"] == "💥" * 4095 + "…"
 
 
+def test_a_content_that_fails_is_left_out() -> None:
+    config = config_of({"webhook_url": HOOK, "content": "{{ .Nothing }}"})
+
+    assert json.loads(body(config, message(EXAMPLES["one_firing"], config)))["content"] == ""
+
+
 async def test_a_picture_that_has_no_address_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     bad = {"webhook_url": HOOK, "avatar_url": "http://x/%zz"}
 

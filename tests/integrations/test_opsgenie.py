@@ -124,6 +124,17 @@ def test_what_is_refused_in_a_file(
     assert complaint in str(refused.value)
 
 
+def test_what_fails_beside_the_wording_is_left_out() -> None:
+    broken = {name: f"{{{{ .{name} }}}}" for name in ("entity", "actions", "tags", "note", "priority")}
+    config = config_of({"api_key": "a", "details": {"a": "{{ .Nothing }}"}, **broken})
+
+    (request,) = requests(config, message(EXAMPLES["one_firing"], config))
+
+    made = json.loads(request.body)
+    assert set(made) == {"alias", "message", "description", "details", "source"}
+    assert made["details"]["a"] == ""
+
+
 def test_a_type_may_be_written_in_jinja() -> None:
     written = "{# jinja2 #}{% if status == 'firing' %}team{% else %}user{% endif %}"
     config = config_of({"api_key": "a", "responders": [{"name": "n", "type": written}]})

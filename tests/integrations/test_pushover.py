@@ -91,6 +91,13 @@ def test_html_and_monospace_are_told_when_they_are_on() -> None:
     )
 
 
+def test_what_fails_is_as_if_it_were_not_set() -> None:
+    names = ("url_title", "device", "sound", "priority", "title")
+    broken = {name: f"{{{{ .{name} }}}}" for name in names}
+
+    assert sent({**KEYS, **broken}, "one_firing") == sent(KEYS, "one_firing")
+
+
 @pytest.mark.parametrize(
     ("config", "complaint"),
     [

@@ -48,14 +48,16 @@ def config_of(values: dict[str, Any]) -> SnsConfig:
 def test_a_message(name: str) -> None:
     config = config_of({"topic_arn": TOPIC})
 
-    check_golden("sns", name, json.dumps(publication(config, message(EXAMPLES[name], config))))
+    check_golden("sns", name, json.dumps(publication(config, message(EXAMPLES[name], config)).form()))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_message_with_everything_in_it(name: str) -> None:
     config = config_of(FULL)
 
-    check_golden("sns", f"{name}_full", json.dumps(publication(config, message(EXAMPLES[name], config))))
+    check_golden(
+        "sns", f"{name}_full", json.dumps(publication(config, message(EXAMPLES[name], config)).form())
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +76,7 @@ def test_a_message_is_cut_between_characters_and_says_so(
     attributes = {"attributes": {"z": "1", "a": "2"}}
     config = config_of({**destination, **attributes, "message": "{{ .CommonLabels.text }}"})
 
-    made = publication(config, message(notification(alert(alertname="A", text=text))))
+    made = publication(config, message(notification(alert(alertname="A", text=text)))).form()
 
     assert made["Message"] == kept
     assert [made[f"MessageAttributes.entry.{number}.Name"] for number in (1, 2, 3)] == ["a", "truncated", "z"]
@@ -85,7 +87,7 @@ def test_a_message_is_cut_between_characters_and_says_so(
 def test_a_message_that_fits_is_left_alone() -> None:
     config = config_of({"phone_number": "+1", "message": "{{ .CommonLabels.text }}"})
 
-    made = publication(config, message(notification(alert(alertname="A", text="x" * 1600))))
+    made = publication(config, message(notification(alert(alertname="A", text="x" * 1600)))).form()
 
     assert made["Message"] == "x" * 1600
     assert not [name for name in made if name.startswith("MessageAttributes")]
@@ -99,12 +101,22 @@ def test_what_is_no_text_is_not_sent() -> None:
 
 
 def test_a_subject_is_left_out_when_it_is_set_to_nothing() -> None:
-    of = message(EXAMPLES["one_firing"])
+    def made(subject: str) -> dict[str, str]:
+        config = config_of({"topic_arn": TOPIC, "subject": subject})
+        return publication(config, message(EXAMPLES["one_firing"])).form()
 
-    assert "Subject" not in publication(config_of({"topic_arn": TOPIC, "subject": ""}), of)
-    assert (
-        publication(config_of({"topic_arn": TOPIC, "subject": "{{ .GroupLabels.no }}"}), of)["Subject"] == ""
-    )
+    assert "Subject" not in made("")
+    assert made("{{ .GroupLabels.no }}")["Subject"] == ""
+
+
+def test_an_attribute_that_fails_is_empty() -> None:
+    attributes = {"a": "{{ .Nothing }}", "{{ .Nothing }}": "b"}
+    config = config_of({"topic_arn": TOPIC, "attributes": attributes})
+
+    made = publication(config, message(EXAMPLES["one_firing"], config))
+
+    assert made.attributes == {"a": "", "": "b"}
+    assert made.acceptable().attributes == {}
 
 
 @pytest.mark.parametrize(
@@ -168,14 +180,10 @@ class StandIn:
         if not self._is_signed(request):
             return error(403, "SignatureDoesNotMatch", "The request signature we calculated does not match")
         sent = dict(parse_qsl(request.body.decode(), keep_blank_values=True))
-        if sent["Action"] != "Publish" or sent["Version"] != "2010-03-31":
-            return error(400, "InvalidAction", "The action is not valid for this web service")
         if sent.get("TopicArn") not in {TOPIC, f"{TOPIC}.fifo"}:
             return error(404, "NotFound", "Topic does not exist")
-        if not sent["Message"] or len(sent["Message"].encode()) > 262_144:
-            return error(400, "InvalidParameter", "Invalid parameter: Message too long")
-        if sent["TopicArn"].endswith(".fifo") and "MessageGroupId" not in sent:
-            return error(400, "InvalidParameter", "The MessageGroupId parameter is required for FIFO topics")
+        if code_and_text := self._wrong(sent):
+            return error(400, *code_and_text)
         self.published.append(sent)
         return Answer(
             200,
@@ -183,6 +191,28 @@ class StandIn:
             b"<MessageId>1</MessageId></PublishResult></PublishResponse>",
             {"Content-Type": "text/xml"},
         )
+
+    @staticmethod
+    def _wrong(sent: dict[str, str]) -> tuple[str, str] | None:
+        subject = sent.get("Subject", "x")
+        wrong = {
+            ("InvalidAction", "The action is not valid for this web service"): (
+                sent["Action"] != "Publish" or sent["Version"] != "2010-03-31"
+            ),
+            ("InvalidParameter", "Invalid parameter: Message too long"): (
+                not 0 < len(sent["Message"].encode()) <= 262_144
+            ),
+            ("InvalidParameter", "The MessageGroupId parameter is required for FIFO topics"): (
+                sent["TopicArn"].endswith(".fifo") and "MessageGroupId" not in sent
+            ),
+            ("InvalidParameter", "Invalid parameter: Subject"): (
+                not 0 < len(subject) < 100 or not subject.isprintable()
+            ),
+            ("ParameterValueInvalid", "The message attribute must contain non-empty value"): (
+                "" in [sent[name] for name in sent if name.startswith("MessageAttributes.")]
+            ),
+        }
+        return next((code_and_text for code_and_text, is_so in wrong.items() if is_so), None)
 
     def _is_signed(self, request: ReceivedRequest) -> bool:
         """Whether who has the key would have signed it so, now or a little earlier."""
@@ -236,6 +266,38 @@ async def test_messages_are_taken() -> None:
         async with connected("sns", {**config, "topic_arn": "arn:{{ .Status }}"}) as sender:
             with pytest.raises(RejectedError, match=r"404: NotFound: Topic does not exist$"):
                 await sender.send(message(EXAMPLES["one_firing"]))
+
+
+async def test_what_sns_takes_for_invalid_does_not_cost_the_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with HttpReceiver() as receiver:
+        sns = StandIn(receiver, Credentials(access_key="AKID", secret_key="secret-key"))
+        receiver.answer_with(sns)
+        config = {
+            "api_url": receiver.url(),
+            "sigv4": KEYS,
+            "topic_arn": TOPIC,
+            "subject": '{{ printf "%060d\\n%060d" 1 2 }}',
+            "attributes": {"empty": "{{ .GroupLabels.no }}", "full": "{{ .Status }}"},
+        }
+        async with connected("sns", config) as sender:
+            await sender.send(message(EXAMPLES["one_firing"]))
+        async with connected("sns", {**config, "subject": "{{ .GroupLabels.no }}"}) as sender:
+            await sender.send(message(EXAMPLES["one_firing"]))
+        async with connected("sns", {**config, "message": "", "subject": "x", "attributes": {}}) as sender:
+            with pytest.raises(RejectedError, match="InvalidParameter: Invalid parameter: Message too long"):
+                await sender.send(message(EXAMPLES["one_firing"]))
+        assert len(receiver.requests) == 5
+
+    first, second = sns.published
+    assert first["Subject"] == f"{'1':0>60} {'0' * 37}…"
+    assert first["MessageAttributes.entry.1.Name"] == "full"
+    assert "MessageAttributes.entry.2.Name" not in first
+    assert "Subject" not in second
+    assert caplog.records[0].getMessage() == (
+        "SNS did not take a subject or attributes; the message goes out with less: Invalid parameter: Subject"
+    )
 
 
 @pytest.mark.parametrize(

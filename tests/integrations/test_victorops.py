@@ -72,6 +72,7 @@ def test_the_state_message_alone_is_cut() -> None:
         ("info", "CRITICAL", "RECOVERY"),
         ("RECOVERY", "CRITICAL", "RECOVERY"),
         ("", "CRITICAL", "RECOVERY"),
+        ("{{ .Nothing }}", "CRITICAL", "RECOVERY"),
     ],
 )
 def test_the_type_of_a_message(wanted: str, firing: str, resolved: str) -> None:
