@@ -281,4 +281,26 @@ def test_every_secret_is_found() -> None:
         "pass-word",
         "head-er",
         "tun-nel",
+        "OnBhc3Mtd29yZA==",
+    }
+
+
+def test_secrets_are_found_as_they_travel() -> None:
+    config = webhook.WebhookConfig.model_validate(
+        {
+            "url": "https://us%C3%A9r:in%20url@hooks.test/T0KEN/{{ .Receiver }}/B0?key=K0K0",
+            "http_config": {"proxy_url": "http://someone:prox-y@p/"},
+        }
+    )
+
+    assert set(secrets_of(config)) == {
+        "https://us%C3%A9r:in%20url@hooks.test/T0KEN/{{ .Receiver }}/B0?key=K0K0",
+        "/T0KEN/{{ .Receiver }}/B0?key=K0K0",
+        "in%20url",
+        "in url",
+        "dXPDqXI6aW4gdXJs",
+        "T0KEN/",
+        "/B0?key=K0K0",
+        "prox-y",
+        "c29tZW9uZTpwcm94LXk=",
     }
