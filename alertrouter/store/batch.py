@@ -164,9 +164,9 @@ class Batch:
         self._ends.pop(identity, None)
 
     def _name(self, group: GroupId, group_key: str, used_at: Moment) -> None:
-        row = rows.group_name_row(group, group_key, used_at)
-        if group_key or row[0] not in self._names:
-            self._names[row[0]] = row
+        number = rows.group_id(group)
+        if group_key or number not in self._names:
+            self._names[number] = rows.group_name_row(group, group_key, used_at)
 
     def move_ends(self, alerts: Iterable[Alert]) -> None:
         """Ends that heartbeats moved, to be written some time later."""

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     from alertrouter.store.rows import Row
 
-# Few sizes, so that every statement is prepared once and found again.
-_SIZES = (512, 64, 8, 1)
+# Powers of two: any number of rows takes few statements, and every statement is prepared once and found again. Larger
+# ones gain nothing and keep half a megabyte each.
+_SIZES = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 
 # The values of one row in an INSERT, up to where the statement ends or goes on.
 _VALUES = re.compile(r"(?<=VALUES )(\(.+?\))(?= ON CONFLICT|$)", re.DOTALL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from array import array
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -53,11 +54,14 @@ def unsigned(stored: int) -> int:
     return stored & _MASK
 
 
+# A message is written in five rows that name its group and slot; the next one is about others.
+@lru_cache(maxsize=1024)
 def group_id(group: GroupId) -> int:
     """The key of a group's row: a hash of its route's identity and its labels."""
     return signed(xxhash.xxh64_intdigest(f"{group.labels.identity:x}\0{group.route}".encode()))
 
 
+@lru_cache(maxsize=1024)
 def slot_id(slot: Slot) -> int:
     """The key of a notification log row."""
     group = group_id(slot.group)
