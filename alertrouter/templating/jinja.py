@@ -72,8 +72,10 @@ _TEXT_METHODS: Final = frozenset(
         "upper",
     ]
 )
-# Filters and globals of Jinja2 that keep their meaning although Go templates have functions of the same name.
-_KEPT: Final = frozenset({"join", "list", "map", "first", "slice", "length", "dict", "range", "urlize"})
+# What keeps its meaning although there is a function of the same name: Jinja2's own, and the data's `route_labels`.
+_KEPT: Final = frozenset(
+    {"join", "list", "map", "first", "slice", "length", "dict", "range", "urlize", "route_labels"}
+)
 
 
 def accepts(text: str) -> bool:
