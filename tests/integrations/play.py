@@ -77,6 +77,9 @@ class Attempts:
     def attempt(self, record: AttemptRecord) -> None:
         self.made.append(record)
 
+    def settle(self, slot: Slot) -> None:
+        """Nothing is written down."""
+
 
 class Play:
     """One configuration in force."""
