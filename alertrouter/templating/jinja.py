@@ -72,10 +72,10 @@ _TEXT_METHODS: Final = frozenset(
         "upper",
     ]
 )
-# What keeps its meaning although there is a function of the same name: Jinja2's own, and the data's `route_labels`.
-_KEPT: Final = frozenset(
-    {"join", "list", "map", "first", "slice", "length", "dict", "range", "urlize", "route_labels"}
-)
+# Filters and globals of Jinja2 that keep their meaning although Go templates have functions of the same name.
+_KEPT: Final = frozenset({"join", "list", "map", "first", "slice", "length", "dict", "range", "urlize"})
+# As a name this is the labels themselves, a part of the data.
+_DATA: Final = "route_labels"
 
 
 def accepts(text: str) -> bool:
@@ -273,8 +273,9 @@ def _environment(files: Mapping[str, str], functions: Sequence[Function], mode: 
     environment.context_class = _Context
     for function in (*functions, *_MORE_FUNCTIONS):
         for name in {function.name, snake_case(function.name)} - _KEPT:
-            environment.globals[name] = _global(function)
             environment.filters[name] = _filter(function)
+            if name != _DATA:
+                environment.globals[name] = _global(function)
     environment.filters |= {"go": go_string, "strftime": _strftime}
     return environment
 
