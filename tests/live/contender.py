@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 
 from tests.daemon.process import Daemon
+from tests.live.peers import version
+from tests.live.scenario import Scenario
 
 EXTERNAL_URL = "http://alerts.example:9093/base"
 
@@ -61,6 +63,12 @@ class Contender:
     name: str
     program: Path | None = None
     flags: Sequence[str] = ()
+
+    def can_play(self, scenario: Scenario) -> bool:
+        """Whether it knows all that the story is about."""
+        if self.program is None:
+            return True
+        return not scenario.only_ours and scenario.since <= version(self.program)
 
     def daemon(self, folder: Path, configuration: str, flags: Sequence[str]) -> Daemon:
         """It, ready to start."""

@@ -20,7 +20,6 @@ import yaml
 
 from tests.daemon.process import Daemon
 from tests.live.contender import Contender
-from tests.live.peers import version
 from tests.live.recorder import Message, Recorder
 from tests.live.scenario import Fire, Post, Scenario, Silence, Step, Unsilence
 
@@ -249,7 +248,7 @@ async def _cast(
     stack: AsyncExitStack,
     session: aiohttp.ClientSession,
 ) -> _Player:
-    scenarios = [scenario for scenario in scenarios if contender.program is None or not scenario.only_ours]
+    scenarios = [scenario for scenario in scenarios if contender.can_play(scenario)]
     recorder = Recorder(scenarios)
     await stack.enter_async_context(recorder.http)
     await stack.enter_async_context(recorder.smtp)
@@ -296,18 +295,12 @@ def played_in_time(
 
     A machine that has no time now may have some later. Stories that a contender is too old for are left out.
     """
-    known = [(_known_to(scenarios, contenders), plan) for scenarios, plan in plays]
     for _ in range(3):
         try:
-            played = asyncio.run(_play_all(known, contenders, folders.mktemp("play")))
+            played = asyncio.run(_play_all(plays, contenders, folders.mktemp("play")))
         except Exception:  # noqa: BLE001 - all stories fail of it, and each of them should say why in few words
             pytest.fail(traceback.format_exc(), pytrace=False)
         late = max(each.lateness for each in played)
         if late < _TOO_LATE:
             return played
     pytest.fail(f"this machine is too busy: a post was answered {late:.1f} seconds late, three times over")
-
-
-def _known_to(scenarios: Sequence[Scenario], contenders: Sequence[Contender]) -> list[Scenario]:
-    oldest = min(version(each.program) for each in contenders if each.program is not None)
-    return [scenario for scenario in scenarios if scenario.since <= oldest]

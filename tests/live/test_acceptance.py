@@ -22,7 +22,7 @@ IDLE = "route: {receiver: sink, group_interval: 10m}\nreceivers: [{name: sink}]\
 
 
 @pytest.fixture(scope="module")
-def plays(contenders: list[Contender], tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
+def plays(at_least_ours: list[Contender], tmp_path_factory: pytest.TempPathFactory) -> list[Played]:
     return played_in_time(
         [
             (ACCEPTANCE, Plan(lasts=14, resolve_timeout="10s", spread=1)),
@@ -32,7 +32,7 @@ def plays(contenders: list[Contender], tmp_path_factory: pytest.TempPathFactory)
             ),
             ([RELOAD], Plan(lasts=11.5, reload_at=3)),
         ],
-        contenders,
+        at_least_ours,
         tmp_path_factory,
     )
 
@@ -53,6 +53,8 @@ def test_reload(plays: list[Played]) -> None:
 @pytest.mark.parametrize("scenario", MERGED, ids=lambda scenario: scenario.name)
 @pytest.mark.parametrize("who", ["theirs", "ours", "strict"])
 def test_what_sources_disagree_about_is_merged(scenario: Scenario, who: str, plays: list[Played]) -> None:
+    if who not in plays[0].messages:
+        pytest.skip("there is no Alertmanager to compare with")
     messages = plays[0].of(who, scenario)["hook"][:5]
     alerts = [message.content["alerts"][0] for message in messages]
     begin = _seconds(alerts[0]["startsAt"])

@@ -42,9 +42,9 @@ def plays(contenders: list[Contender], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.mark.parametrize("scenario", AGREEING, ids=lambda scenario: scenario.name)
 def test_both_send_the_same(scenario: Scenario, plays: list[Played], alertmanager: Path) -> None:
-    if version(alertmanager) < scenario.since:
-        pytest.skip(f"this Alertmanager is older than {scenario.since}")
     check(scenario, plays[0])
+    if version(alertmanager) < scenario.since:
+        pytest.skip(f"ours is as told, but NOT COMPARED: this Alertmanager is older than {scenario.since}")
 
 
 @pytest.mark.parametrize("scenario", DIFFERING, ids=lambda scenario: scenario.name)
@@ -84,6 +84,12 @@ def test_what_takes_the_place_of_a_broken_template(plays: list[Played]) -> None:
     (text,) = by_name["the text of a mail cannot be rendered"]["mail"]
     assert " - i = A\r\n" in text.content["text"]
     assert "A template failed, so this is the default wording" in text.content["text"]
+
+
+def test_labels_of_a_route_are_told(plays: list[Played]) -> None:
+    (scenario,) = (each for each in AGREEING if each.name == "labels of a route")
+    (message,) = plays[0].of("ours", scenario)["hook"]
+    assert message.content["routeLabels"] == {"team": "ops", "about": "ops: Alert"}
 
 
 def test_with_max_alerts_the_common_labels_are_those_of_all(plays: list[Played]) -> None:
