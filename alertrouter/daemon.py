@@ -526,6 +526,10 @@ class Daemon:
         """Note that an attempt is about to be made."""
         return self._journal.intend(slot, at)
 
+    def settle(self, slot: Slot) -> None:
+        """Note that it was not made."""
+        self._journal.settle(slot)
+
     def record(self, changes: Changes) -> Awaitable[object]:
         """Note what an outcome changed."""
         self._nudge()

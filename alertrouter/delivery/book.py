@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from typing import TYPE_CHECKING
 
@@ -24,12 +25,29 @@ class Book:
         self._under_way: set[asyncio.Future[object]] = set()
         self._works = True
 
-    async def intend(self, slot: Slot, now: Moment) -> None:
-        """Note that an attempt is about to be made; returns when that is stored, or cannot be."""
+    def intend(self, slot: Slot, now: Moment) -> asyncio.Future[None]:
+        """Note that an attempt is about to be made; the future is done when that is stored, or cannot be."""
         try:
-            await self._ledger.intend(slot, now)
+            intent: asyncio.Future[None] = asyncio.ensure_future(self._ledger.intend(slot, now))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the page goes out
             self._failed(error)
+            intent = asyncio.get_running_loop().create_future()
+            intent.set_result(None)
+            return intent
+        intent.add_done_callback(self._intended)
+        return intent
+
+    async def stored(self, intent: asyncio.Future[None]) -> None:
+        """Return when this is stored, or cannot be."""
+        with contextlib.suppress(Exception):  # it was logged when it happened
+            await intent
+
+    def settle(self, slot: Slot) -> None:
+        """Note that no attempt was made after all."""
+        try:
+            self._ledger.settle(slot)
+        except Exception as problem:  # noqa: BLE001 -- after a crash there is a doubt more
+            self._failed(problem)
 
     def attempt(self, record: AttemptRecord) -> None:
         """Note one attempt."""
@@ -53,6 +71,10 @@ class Book:
     async def settled(self) -> None:
         """Return when everything is stored, or cannot be."""
         await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def _intended(self, intent: asyncio.Future[None]) -> None:
+        if not intent.cancelled() and (error := intent.exception()) is not None:
+            self._failed(error)
 
     def _recorded(self, record: asyncio.Future[object]) -> None:
         self._under_way.discard(record)

@@ -95,7 +95,9 @@ class Delivery:
             job = Job(id=self._new_id(), send=send, lane=self._lane(send))
             self._jobs[job.id] = job
             self._alarm.set(send.deadline, job.id)
+            job.lane.unwritten[job.id] = job
             self._enqueue(job)
+            self._write_ahead(job.lane)
 
     @property
     def in_progress(self) -> int:
@@ -135,6 +137,8 @@ class Delivery:
         for worker in cut_off:
             worker.cancel()
         await asyncio.gather(*cut_off, return_exceptions=True)
+        for job in self._jobs.values():
+            self._not_begun(job)
         await self._book.settled()
         if self._jobs:
             log.warning(
@@ -180,6 +184,14 @@ class Delivery:
             self._enqueue(job)
         self._run(lane)
 
+    def _write_ahead(self, lane: Lane) -> None:
+        while (job := lane.next_to_write()) is not None:
+            self._intend(job)
+
+    def _intend(self, job: Job) -> asyncio.Future[None]:
+        job.intent = self._book.intend(job.send.slot, self._clock.now())
+        return job.intent
+
     def _run(self, lane: Lane) -> None:
         """Let one more worker take from the queue, if it may."""
         if lane.ready and not self._stopping and lane.has_room(self._clock.now()):
@@ -199,6 +211,8 @@ class Delivery:
                     break
                 lane.pace.take(now)
                 job = lane.next_ready()
+                lane.begin(job)
+                self._write_ahead(lane)
                 circuit = lane.circuit
                 job.epoch = circuit.begin(now)
                 if circuit.window is not None:
@@ -251,7 +265,7 @@ class Delivery:
             return
         job.send = decision
         if not job.attempts:
-            await self._book.intend(job.send.slot, self._clock.now())
+            await self._book.stored(job.intent or self._intend(job))
         job.started_at = self._clock.now()
         if job.started_at >= job.send.deadline:
             self._give_up(job, job.started_at)
@@ -375,8 +389,13 @@ class Delivery:
         )
         self._book.attempt(record)
 
+    def _not_begun(self, job: Job) -> None:
+        if job.intent is not None and not job.attempts:
+            self._book.settle(job.send.slot)
+
     def _withdraw(self, job: Job, quiet: Quiet) -> None:
         log.debug("Nothing left to tell %s: %s", _name(job.send), quiet.why_not, extra=_about(job))
+        self._not_begun(job)
         self._book.record(self._engine.withdrawn(job.send, quiet, self._clock.now(), attempts=job.attempts))
         self._finish(job)
 

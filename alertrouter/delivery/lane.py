@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from alertrouter.delivery.ports import Limits
     from alertrouter.engine.decision import Send
 
+# So many intents are written ahead. After a crash their messages count as possible duplicates.
+AHEAD = 256
+
 
 class State(Enum):
     """Where a job is."""
@@ -49,6 +52,7 @@ class Job:
     task: asyncio.Task[None] | None = None  # set while the sender works, so that the deadline can end it
     cut_off: bool = False
     epoch: int = 0
+    intent: asyncio.Future[None] | None = None  # of the first attempt
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -56,6 +60,8 @@ class Lane:
     """The jobs of one integration. At most ``limits.concurrency`` of them run at once, fewer if its circuit says so.
 
     ``ready`` are those that could run, in the order in which they came; ``waiting`` those whose next attempt is later.
+    Of the ready ones that were not tried yet, ``written`` have their intent on its way to the database, ``unwritten``
+    have not.
     """
 
     id: int
@@ -64,6 +70,8 @@ class Lane:
     limits: Limits
     ready: OrderedDict[int, Job] = field(default_factory=OrderedDict)
     waiting: dict[int, Job] = field(default_factory=dict)
+    unwritten: OrderedDict[int, Job] = field(default_factory=OrderedDict)
+    written: set[int] = field(default_factory=set)
     running: int = 0
     pace: Pace = field(init=False)
     circuit: Circuit = field(default_factory=Circuit)
@@ -105,10 +113,28 @@ class Lane:
         self.limits = limits
         self.pace = Pace(limits.per_minute)
 
+    def begin(self, job: Job) -> None:
+        """This job is tried now."""
+        self.unwritten.pop(job.id, None)
+        self.written.discard(job.id)
+
+    def next_to_write(self) -> Job | None:
+        """The next job whose intent should be written although it waits for room; None when that is far enough ahead.
+
+        A message is not sent before its intent is on disk. Writing one by one, as room comes, would make the disk
+        set the pace; so it is done for many at once. Where a receiver does not answer, there is no hurry.
+        """
+        if not self.unwritten or self.circuit.window is not None or len(self.written) >= AHEAD:
+            return None
+        job_id, job = self.unwritten.popitem(last=False)
+        self.written.add(job_id)
+        return job
+
     def forget(self, job: Job) -> None:
         """This job neither waits for room nor for its next attempt any more."""
         self.ready.pop(job.id, None)
         self.waiting.pop(job.id, None)
+        self.begin(job)
 
     def next_ready(self) -> Job:
         """Take the next job; there must be one.

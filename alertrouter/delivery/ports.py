@@ -54,6 +54,9 @@ class DeliveryLedger(Protocol):
     def intend(self, slot: Slot, at: Moment) -> Awaitable[None]:
         """Note, before the first attempt, that it is about to be made; awaited."""
 
+    def settle(self, slot: Slot) -> None:
+        """Note that what was about to be made was not made."""
+
     def record(self, changes: Changes) -> Awaitable[object]:
         """Note what an outcome changed."""
 

@@ -11,6 +11,7 @@ import pytest
 from alertrouter.core.reason import FailureReason, NotSent, Reason
 from alertrouter.core.time import MINUTE, SECOND, Moment
 from alertrouter.delivery.errors import RejectedError, TemporaryError
+from alertrouter.delivery.lane import AHEAD
 from alertrouter.delivery.ports import Limits
 from alertrouter.engine.decision import Quiet, Send
 from alertrouter.templating.errors import TemplateError
@@ -521,3 +522,41 @@ async def test_ten_thousand_at_once_are_all_told_and_few_at_a_time() -> None:
 
     assert world.most_under_way <= 64
     assert len({call.slot for call in world.calls}) == 10_000
+
+
+async def test_intents_are_written_ahead_of_the_room_so_that_the_disk_does_not_set_the_pace() -> None:
+    world = World(limits=Limits(concurrency=1))
+    world.receive = lambda send, number: hang()
+    for number in range(1000):
+        world.delivery.start(flush(number))
+    await settle()
+
+    assert len(world.calls) == 1
+    assert world.ledger.notes.count("intend webhook/0") == AHEAD + 1
+
+
+async def test_an_intent_that_came_to_nothing_is_taken_back() -> None:
+    world = World(limits=Limits(concurrency=1))
+    world.receive = lambda send, number: hang()
+    world.engine.renewed = lambda send, now: (
+        send if send.firing == {0} else Quiet(slot=send.slot, why_not=NotSent.SILENCED)
+    )
+    world.delivery.start(flush(0, interval=30 * SECOND))
+    world.delivery.start(flush(1))
+    await settle()
+    assert world.ledger.notes == ["intend webhook/0", "intend webhook/0"]
+    await world.clock.forward(30 * SECOND)
+
+    assert world.outcomes == ["failed at 30", "withdrawn at 30"]
+    assert sorted(world.ledger.notes[2:]) == ["failed", "settle webhook/0", "withdrawn"]
+
+
+async def test_who_was_not_tried_before_a_stop_leaves_no_doubt() -> None:
+    world = World(limits=Limits(concurrency=1))
+    world.receive = lambda send, number: hang()
+    for number in range(3):
+        world.delivery.start(flush(number))
+    await settle()
+    await world.delivery.drain(0)
+
+    assert world.ledger.notes == ["intend webhook/0"] * 3 + ["settle webhook/0"] * 2

@@ -133,6 +133,11 @@ class PlayedLedger:
             raise OSError("the disk is full")
         self.notes.append(f"intend {slot.integration}")
 
+    def settle(self, slot: Slot) -> None:
+        if self.refusing:
+            raise OSError("the queue is full")
+        self.notes.append(f"settle {slot.integration}")
+
     def record(self, changes: Changes) -> Awaitable[None]:
         if self.refusing:
             raise OSError("the queue is full")
