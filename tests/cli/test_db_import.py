@@ -11,9 +11,11 @@ import pytest
 from alertrouter.clock import SystemClock
 from alertrouter.core.labels import Labels
 from alertrouter.core.time import HOUR
+from alertrouter.engine.changes import Changes, GroupState
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.store import Store
 from alertrouter.store.adopt import adoption
+from alertrouter.store.batch import Batch, Statements
 from tests.snapshot import writer
 
 CONFIG = """
@@ -110,6 +112,29 @@ def test_a_database_with_something_in_it_needs_force(folder: Path) -> None:
         "them, or another --storage.path\n\n"
     )
     assert forced.stdout.endswith(f"Wrote 0 silences and 0 log entries to {folder}/data/alertrouter.db\n")
+
+
+def test_entries_go_to_groups_under_the_names_they_are_remembered_by(folder: Path) -> None:
+    group = GroupState(
+        id=GroupId("{}:before -> hook", Labels({"alertname": "y"})),
+        receiver="hook",
+        key="{}:before",
+        path="",
+        created_at=1,
+        due=2,
+        tick=None,
+        settled_at=None,
+        flush_number=0,
+    )
+    with adoption(folder / "data") as database, database._database.writer() as connection, connection.begin():
+        batch = Batch({})
+        batch.add(Changes(groups=[group]), NOW)
+        batch.write(connection, Statements(connection.dialect))
+
+    run(folder, "old")
+
+    with adoption(folder / "data") as database:
+        assert [each.slot.group.route for each in database.state.entries] == [group.id.route]
 
 
 def test_a_damaged_file_imports_nothing_at_all(folder: Path) -> None:
