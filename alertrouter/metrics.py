@@ -74,6 +74,7 @@ _IDLE_SUMMARIES = {
     "alertmanager_nflog_snapshot_duration_seconds": "Time to write the snapshot of the notification log.",
 }
 _IDLE_GAUGES = {
+    "alertmanager_peer_position": "Place among the replicas that gossip.",
     "alertmanager_silences_snapshot_size_bytes": "Size of the snapshot of silences.",
     "alertmanager_nflog_snapshot_size_bytes": "Size of the snapshot of the notification log.",
 }
@@ -421,6 +422,12 @@ class Metrics:
         self._gauge("alertmanager_cluster_enabled", "Whether replicas gossip; here they share a database.")
         for name, about in _IDLE_COUNTERS.items():
             self._counter(name, about)
+        for what in ("sent", "failure", "dropped"):
+            oversized = self._counter(
+                f"alertmanager_oversized_gossip_message_{what}_total", "Large gossip messages.", "key"
+            )
+            for key in ("nfl", "sil"):
+                oversized.labels(key)
         for name, about in _IDLE_SUMMARIES.items():
             self._summary(name, about)
         for name, about in _IDLE_GAUGES.items():
