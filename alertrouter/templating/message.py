@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as markup
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,7 @@ _LAST_RESORT: Final = (
 )
 _LONGEST_NOTE: Final = 300
 _LONGEST_NAME: Final = 80
+_QUOTED: Final = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
 
 
 class Message:
@@ -147,10 +149,11 @@ class Message:
         try:
             return self._text(self._templates, template)
         except TemplateError as error:
-            self._fault(error, self._called("text", template, fallback))
             default = self._fallbacks.get(template) if fallback is None else fallback
+            told = error if default is not None else _discreet(error)
+            self._fault(told, self._called("text", template, fallback))
             if default is None:
-                raise
+                raise told from None
         text = self._default(default, self._text)
         return f"{text.rstrip(chr(10))}\n\n{self.note}\n" if "\n" in text.strip("\n") else text
 
@@ -159,10 +162,11 @@ class Message:
         try:
             return self._html(self._templates, template)
         except TemplateError as error:
-            self._fault(error, self._called("html", template, fallback))
             default = self._fallbacks.get(template) if fallback is None else fallback
+            told = error if default is not None else _discreet(error)
+            self._fault(told, self._called("html", template, fallback))
             if default is None:
-                raise
+                raise told from None
         text = self._default(default, self._html)
         if "\n" not in text.strip("\n"):
             return text
@@ -262,6 +266,12 @@ class Message:
         if failure not in self._failures:
             self._failures.append(failure)
         self._templates.report(error, where)
+
+
+def _discreet(error: TemplateError) -> TemplateError:
+    """The error of a text that may be a secret, such as an URL: less the literals that are quoted from it."""
+    message = _QUOTED.sub(lambda found: found[0] if len(found[0]) == 2 else "…", error.message)
+    return TemplateError(message, file=error.file, line=error.line, column=error.column, hint=error.hint)
 
 
 def _webhook_alert(alert: Alert) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def test_a_marker_counts_more_than_the_name_of_a_file(tmp_path: Path) -> None:
 def test_an_error_names_the_line(template: str, told: str, tmp_path: Path) -> None:
     templates = loaded(tmp_path, {"card.j2": "\n{{ 1 / 0 }}"})
     with pytest.raises(TemplateError) as caught:
-        message(templates=templates).text(template)
+        templates.render_text(template, message(*ALERTS).data, now=NOW)
     assert told in caught.value.message
 
 

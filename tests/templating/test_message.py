@@ -184,6 +184,25 @@ def test_those_who_run_it_are_told_which_template_failed() -> None:
     assert "hush" not in secret
 
 
+@pytest.mark.parametrize(
+    "template",
+    [
+        'http://h/{{ printf "hush%s" .Nope }}',
+        "http://h/{{ printf `hush%s` .Nope }}",
+        'http://h/{{ template "hush" . }}',
+        "http://h/{{ hush }}",
+        "{# jinja2 #}http://h/{{ hush }}",
+        "{# jinja2 #}http://h/{{ 'hush' + 5 }}",
+        "{# jinja2 #}http://h/{{ 'a' | hush }}",
+    ],
+)
+def test_what_may_be_a_secret_is_not_in_its_error(template: str) -> None:
+    told = message()
+    with pytest.raises(TemplateError) as caught:
+        told.text(template)
+    assert "hush" not in f"{caught.value}{told.failures}{told.note}"
+
+
 def test_what_nobody_foresaw_costs_no_page(caplog: pytest.LogCaptureFixture) -> None:
     told = message()
     bad = Templates.built_in()
