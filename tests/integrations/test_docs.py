@@ -1,4 +1,4 @@
-"""Every integration has a page whose tables of keys are those of its model; the examples on it are loaded.
+"""Every integration has a page whose tables of keys are those of its model; the examples on it are loaded, and a list leads to it.
 
 With UPDATE_DOCS set, the tables are written, to be read before a commit.
 """
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PAGES = Path(__file__).parent.parent.parent / "docs" / "integrations"
 _TABLES = re.compile(r"<!-- keys -->\n.*?<!-- /keys -->\n", re.DOTALL)
 _EXAMPLE = re.compile(r"```yaml\n(.*?)```", re.DOTALL)
+_LISTED = re.compile(r"^\* \[(?P<title>.+?)\]\((?P<kind>\w+)\.md\), `(?P<key>\w+)`: \S.*$", re.MULTILINE)
 
 # What a type of field takes, in words. The order decides where marks are alike.
 _WORDS: list[tuple[Any, str]] = [
@@ -135,23 +136,39 @@ def tables_of(kind: IntegrationKind) -> str:
     return "<!-- keys -->\n" + "\n".join(lines) + "\n<!-- /keys -->\n"
 
 
-@pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
-def test_the_tables_are_those_of_the_model(path: Path) -> None:
-    kind = discover()[path.stem]
-    text = path.read_text(encoding="utf-8")
+def page_of(name: str) -> Path:
+    return PAGES / f"{name}.md"
+
+
+@pytest.mark.parametrize("name", discover())
+def test_the_tables_are_those_of_the_model(name: str) -> None:
+    text = page_of(name).read_text(encoding="utf-8")
     assert len(_TABLES.findall(text)) == 1, "mark the place with <!-- keys --> and <!-- /keys -->"
-    wanted = _TABLES.sub(lambda _: tables_of(kind), text)
+    wanted = _TABLES.sub(lambda _: tables_of(discover()[name]), text)
     if os.environ.get("UPDATE_DOCS"):
-        path.write_text(wanted, encoding="utf-8")
+        page_of(name).write_text(wanted, encoding="utf-8")
     assert text == wanted or os.environ.get("UPDATE_DOCS")
 
 
-@pytest.mark.parametrize("path", sorted(PAGES.glob("*.md")), ids=lambda path: path.stem)
-def test_the_examples_are_loaded(path: Path) -> None:
-    examples = _EXAMPLE.findall(path.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", discover())
+def test_the_examples_are_loaded(name: str) -> None:
+    examples = _EXAMPLE.findall(page_of(name).read_text(encoding="utf-8"))
     assert examples
     for example in examples:
-        assert configs_key(path.stem) in example
+        assert configs_key(name) in example
         loaded = load_text(example, environ={})
         receivers = loaded.routing.route.walk()
-        assert any(each.kind == path.stem for route in receivers for each in route.receiver.integrations)
+        assert any(each.kind == name for route in receivers for each in route.receiver.integrations)
+
+
+def test_the_list_leads_to_every_page_under_its_title() -> None:
+    listed = list(_LISTED.finditer((PAGES / "README.md").read_text(encoding="utf-8")))
+
+    assert [each["kind"] for each in listed] == list(discover())
+    for each in listed:
+        title = page_of(each["kind"]).read_text(encoding="utf-8").partition("\n")[0]
+        assert (title, each["key"]) == (f"# {each['title']}", configs_key(each["kind"]))
+
+
+def test_there_is_no_page_of_what_is_no_integration() -> None:
+    assert {path.stem for path in PAGES.glob("*.md")} == {"README", *discover()}
