@@ -207,16 +207,16 @@ ACCEPTANCE = [
 _RESTARTED_TIMERS = "a reload rebuilds all groups and restarts their timers"
 _SLOW = {"group_by": [], "group_interval": "6s", "repeat_interval": "10m"}
 
-# With a start delay that ends at 4.5, or some time beside it as programs take theirs to start; and a reload at 7.
+# With a start delay that ends at 3.5, or later as a program takes its time to start; and a reload at 7.
 COLD_START = Scenario(
     name="ColdStart",
     differs=_RESTARTED_TIMERS,
     route=_SLOW,
     steps=steps(fire(1, "1"), fire(2, "2"), fire(7.4, "3"), fire(7.7, "4")),
-    told={"hook": [(4.5, f"{FIRST} +1 +2"), (13, f"{ADDED} +1 +2 +3 +4")]},
-    ours={"hook": [(4.5, f"{FIRST} +1 +2"), (10.5, f"{ADDED} +1 +2 +3 +4")]},
-    strict={"hook": [(4.5, f"{FIRST} +1 +2"), (13, f"{ADDED} +1 +2 +3 +4")]},
-    window=(2.3, 2.3),
+    told={"hook": [(3.5, f"{FIRST} +1 +2"), (13, f"{ADDED} +1 +2 +3 +4")]},
+    ours={"hook": [(3.5, f"{FIRST} +1 +2"), (9.5, f"{ADDED} +1 +2 +3 +4")]},
+    strict={"hook": [(3.5, f"{FIRST} +1 +2"), (13, f"{ADDED} +1 +2 +3 +4")]},
+    window=(1.3, 3.5),
 )
 
 # With a reload at 3.

@@ -35,11 +35,15 @@ _ROUTE: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """What came of a play, by contender and story; ``lateness`` is how much later than told a post was answered."""
+    """What came of a play, by contender and story; ``lateness`` is how much later than told a post was answered.
+
+    ``listed`` is what each contender's API lists in the end, by path.
+    """
 
     lateness: float
     messages: Mapping[str, Mapping[str, Mapping[str, Sequence[Message]]]]
     statuses: Mapping[str, Mapping[str, Sequence[int]]]
+    listed: Mapping[str, Mapping[str, Any]]
 
     def of(self, who: str, scenario: Scenario) -> Mapping[str, Sequence[Message]]:
         """The messages of a story by integration, each in the order of group keys, then of time."""
@@ -126,6 +130,7 @@ class _Player:
     after: str
     lateness: float = 0
     up: asyncio.Event = field(default_factory=asyncio.Event)
+    listed: dict[str, Any] = field(default_factory=dict)
     statuses: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
     async def play(self, zero: float) -> None:
@@ -137,6 +142,8 @@ class _Player:
                 tasks.create_task(self._tell(scenario, begin))
             tasks.create_task(self._upheavals(zero))
             await _sleep_until(zero + self.plan.lasts + self.plan.spread)
+        for path in ("alerts", "alerts/groups", "silences", "receivers"):
+            self.listed[path] = json.loads((await self._send("GET", path))[1])
 
     async def _upheavals(self, zero: float) -> None:
         if self.plan.reload_at is not None:
@@ -283,6 +290,7 @@ def _result(troupe: Mapping[str, _Player]) -> Played:
             for name, player in troupe.items()
         },
         statuses={name: player.statuses for name, player in troupe.items()},
+        listed={name: player.listed for name, player in troupe.items()},
     )
 
 

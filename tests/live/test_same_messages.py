@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +63,42 @@ def test_a_reload(scenario: Scenario, plays: list[Played]) -> None:
 @pytest.mark.parametrize("scenario", RESTARTED, ids=lambda scenario: scenario.name)
 def test_a_restart(scenario: Scenario, plays: list[Played]) -> None:
     check(scenario, plays[2])
+
+
+@pytest.mark.parametrize("who", ["ours", "strict"])
+@pytest.mark.parametrize("path", ["alerts", "alerts/groups", "silences", "receivers"])
+def test_both_list_the_same_in_the_end(path: str, who: str, plays: list[Played]) -> None:
+    compared = {
+        name: [_comparable(each, names[1]) for each in plays[0].listed[name][path] if _is_of(each, names[0])]
+        for name in ("theirs", who)
+        if (names := ({scenario.slug for scenario in AGREEING}, _silences(plays[0].listed[name]["silences"])))
+    }
+    assert len(compared["theirs"]) > 20 or path == "silences"
+    assert compared[who] == compared["theirs"]
+
+
+def _is_of(listed: Any, stories: set[str]) -> bool:
+    """Whether this is of a story that both tell alike."""
+    text = json.dumps(listed, ensure_ascii=False)
+    return any(f'"{story}"' in text for story in stories)
+
+
+def _silences(silences: list[Any]) -> dict[str, str]:
+    """For each silence's id, a name that both servers have for it."""
+    return {each["id"]: json.dumps(each["matchers"]) for each in silences}
+
+
+def _comparable(listed: Any, silence_by_id: Mapping[str, str]) -> Any:
+    """Without ids, and without the moments that each server took itself."""
+    match listed:
+        case dict():
+            own = {"updatedAt", "routeLabels", "labels"} if "name" in listed else {"updatedAt", "routeLabels"}
+            return {key: _comparable(each, silence_by_id) for key, each in listed.items() if key not in own}
+        case list():
+            return [_comparable(each, silence_by_id) for each in listed]
+        case str():
+            return silence_by_id.get(listed, listed)
+    return listed
 
 
 def test_every_difference_in_timing_and_wording_is_told_here(table: str) -> None:
