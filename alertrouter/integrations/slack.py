@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 POST_URL = "https://slack.com/api/chat.postMessage"
 UPDATE_URL = "https://slack.com/api/chat.update"
+
+log = logging.getLogger(__name__)
 
 LONGEST_TITLE = 1024
 
@@ -350,12 +353,19 @@ class Slack:
         if self.config.api_url_file:
             directory = self.connection.working_directory
             url = read_secret(self.config.api_url_file, directory, "api_url_file")
-        if self.config.update_message and message.notification.reason is not Reason.FIRST:
-            change = update_of(posted, message.notification.receiver_data)
-            if change is not None:
-                posted, url = change, UPDATE_URL
         async with time_limit(self.config.timeout, "slack"):
-            response = await self.connection.http.post(url, content=json_body(posted), headers=JSON)
+            if self.config.update_message and message.notification.reason is not Reason.FIRST:
+                change = update_of(posted, message.notification.receiver_data)
+                if change is not None:
+                    try:
+                        return await self._post(UPDATE_URL, change)
+                    except _MessageGoneError:
+                        # Somebody deleted it, or it is too old to be changed: then there is a new one.
+                        log.info("Slack will not change the message: a new one is posted")
+            return await self._post(url, posted)
+
+    async def _post(self, url: str, body: _Request) -> Mapping[str, ReceiverDatum] | None:
+        response = await self.connection.http.post(url, content=json_body(body), headers=JSON)
         raise_for(response)
         return _accepted(response, keep=self.config.update_message)
 
@@ -373,9 +383,20 @@ def _accepted(response: Response, *, keep: bool) -> Mapping[str, ReceiverDatum] 
         answer = msgspec.json.decode(response.content, type=_Answer)
     except msgspec.DecodeError:
         raise TemporaryError("could not decode the JSON answer of Slack") from None
+    if answer.error in _MESSAGE_GONE:
+        raise _MessageGoneError(
+            f"error response from Slack: {answer.error}", reason=FailureReason.CLIENT_ERROR
+        )
     if not answer.ok:
         raise RejectedError(f"error response from Slack: {answer.error}", reason=FailureReason.CLIENT_ERROR)
     return {"threadTs": answer.ts, "channelId": answer.channel} if keep else None
+
+
+class _MessageGoneError(RejectedError):
+    """The message that was to be changed cannot be."""
+
+
+_MESSAGE_GONE = {"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"}
 
 
 class _Answer(msgspec.Struct, kw_only=True):

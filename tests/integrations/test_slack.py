@@ -323,6 +323,28 @@ async def test_a_message_is_updated_in_its_place(monkeypatch: pytest.MonkeyPatch
     assert {each.headers["authorization"] for each in receiver.requests} == {"Bearer t"}
 
 
+async def test_a_message_that_is_gone_is_posted_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = Answer(200, b'{"ok": false, "error": "message_not_found"}', JSON)
+    posted = Answer(200, b'{"ok": true, "ts": "18.1", "channel": "C07"}', JSON)
+    async with HttpReceiver() as receiver:
+        receiver.answer_with(lambda request: gone if request.target == "/update" else posted)
+        monkeypatch.setattr(slack, "UPDATE_URL", receiver.url("/update"))
+        config = {
+            "app_token": "t",
+            "app_url": receiver.url("/post"),
+            "channel": "#ops",
+            "update_message": True,
+        }
+        async with connected("slack", config) as sender:
+            known = {"threadTs": "17.4", "channelId": "C07"}
+            again = notification(alert(alertname="A"), reason=Reason.NEW_ALERTS, receiver_data=known)
+            data = await sender.send(message(again))
+
+    assert data == {"threadTs": "18.1", "channelId": "C07"}
+    assert [request.target for request in receiver.requests] == ["/update", "/post"]
+    assert (receiver.requests[1].json()["channel"], "ts" in receiver.requests[1].json()) == ("#ops", False)
+
+
 async def test_without_update_message_nothing_is_remembered() -> None:
     async with (
         HttpReceiver() as receiver,
