@@ -21,17 +21,18 @@ $(STAMP): pyproject.toml
 demo: install  ## See it work: an incident in a minute, on the embedded database
 	@$(BIN)/alertrouter demo
 
-test: install  ## The test suite, without the real peers
-	$(BIN)/python -m pytest -n auto -m 'not live'
+test: install  ## The test suite, without the real peers and what takes long
+	$(BIN)/python -m pytest -n auto -m 'not live and not slow'
 
-live: install  ## The tests with real peers: Prometheus, Alertmanager, amtool, promtool, nginx
-	$(BIN)/python -m pytest -m live tests/live
+live: install  ## What takes long, and the tests with real peers: Prometheus, Alertmanager, amtool, promtool, nginx
+	$(BIN)/python -m pytest -n auto -m 'slow and not live'
+	$(BIN)/python -m pytest -m live tests
 
 check: install  ## Format, lint, types, layers, tests and documentation: what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto -m 'not live'
+	$(BIN)/python -m pytest -n auto -m 'not live and not slow'
 
 fix: install  ## Format, and repair what a machine can
 	$(BIN)/ruff check --fix .

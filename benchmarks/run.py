@@ -30,11 +30,15 @@ _QUICK = 0.1
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure what the command line asks for; 1 when something could not be measured, 2 when it was asked for badly."""
     options = _options(arguments)
-    theirs, ours = Peer("alertmanager", options.alertmanager), Peer("alertrouter", options.alertrouter)
-    for peer in (theirs, ours):
-        if shutil.which(peer.program) is None:
-            print(f"there is no program {peer.program!r}: give its path", file=sys.stderr)
+    peers = []
+    for name, program in (("alertmanager", options.alertmanager), ("alertrouter", options.alertrouter)):
+        found_at = shutil.which(program)
+        if found_at is None:
+            print(f"there is no program {program!r}: give its path", file=sys.stderr)
             return 2
+        # Each server runs in a folder of its own, so a relative path would lead nowhere.
+        peers.append(Peer(name, str(Path(found_at).absolute())))
+    theirs, ours = peers
     scale = Scale(factor=options.scale)
     print(f"{_version(theirs)}\n{_version(ours)}\n{_machine()}, load × {scale.factor:g}")
     turns: dict[str, list[Measured]] = {theirs.name: [], ours.name: []}
@@ -60,11 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = {name: medians(measured) for name, measured in turns.items()}
     print(table(found[theirs.name], found[ours.name], (theirs.name, ours.name)))
     missed = worse(found[theirs.name], found[ours.name])
-    print(
-        "\nbelow what they must be: " + "; ".join(missed)
-        if missed
-        else "\neverything is as good as it must be"
-    )
+    if missed:
+        print("\nbelow what they must be: " + "; ".join(missed))
+    elif failed or not found[theirs.name] or not found[ours.name]:
+        print("\nnot everything was measured, see above: this says nothing")
+    else:
+        print("\neverything is as good as it must be")
     if options.json:
         report = {
             "machine": _machine(),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import bcrypt
 import httpx
+import pytest
 import trustme
 
 from tests.daemon.process import CONFIG, Daemon, alert, names, resolved, until
@@ -340,11 +341,6 @@ def test_bad_input_leaves_the_daemon_as_it_was(tmp_path: Path) -> None:
                 b'[{"labels": {"nul": "a\\u0000b"}}]',
                 b'[{"labels": {"far": "1"}, "startsAt": "0001-01-01T00:00:00Z", "endsAt": "9999-12-31T23:59:59Z"}]',
                 b'[{"labels": {"big": "' + b"x" * 1_000_000 + b'"}}]',
-                b"["
-                + b",".join(
-                    [b'{"labels": {"n": "%d", "pad": "%b"}}' % (n, b"x" * 1000) for n in range(48_000)]
-                )
-                + b"]",
             ]
             for body in fine:
                 answer = await send("/api/v2/alerts", content=body, headers=json_type, timeout=60)
@@ -364,6 +360,26 @@ def test_bad_input_leaves_the_daemon_as_it_was(tmp_path: Path) -> None:
                 return any("Good" in names(request.body) for request in hook.requests)
 
             await until(told)
+
+    asyncio.run(story())
+
+
+@pytest.mark.slow  # 48,000 alerts are taken in, and told
+def test_a_request_of_fifty_megabytes_is_taken_in_and_nothing_else_waits_for_it(tmp_path: Path) -> None:
+    alerts = [b'{"labels": {"n": "%d", "pad": "%b"}}' % (n, b"x" * 1000) for n in range(48_000)]
+    body = b"[" + b",".join(alerts) + b"]"
+
+    async def story() -> None:
+        async with Daemon(tmp_path, CONFIG.format(url="http://127.0.0.1:9/")) as daemon:
+            headers = {"Content-Type": "application/json"}
+            posting = asyncio.create_task(
+                daemon.client.post("/api/v2/alerts", content=body, headers=headers, timeout=50)
+            )
+            while not posting.done():
+                assert (await daemon.client.get("/-/healthy", timeout=5)).status_code == 200
+                await asyncio.sleep(0.1)
+            assert (await posting).status_code == 200
+            assert len(await daemon.alerts()) == 48_000
 
     asyncio.run(story())
 
