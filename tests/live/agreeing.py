@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from tests.live.scenario import (
     FAR,
@@ -86,7 +88,76 @@ _PAYLOAD = {
     "reason": "{{ .NotificationReason }}",
 }
 
+
+_EACH_TICK = ((1, "something"), (3, "something"), (5, "something"))
+
+
+def _worded(
+    kind: str,
+    config: Mapping[str, Any],
+    *,
+    answer: str = "{}",
+    told: Sequence[tuple[float, str]] = _EACH_TICK,
+) -> Scenario:
+    """A story of an integration with its default wording."""
+    return Scenario(
+        name=f"the default wording of {kind}",
+        receivers={"SELF": {f"{kind}_configs": [{"send_resolved": True, **config}]}},
+        answers={kind: always(Answer(body=answer.encode(), headers={"Content-Type": "application/json"}))},
+        steps=steps(
+            fire(0, "A", "B", job="<x> & *y*", annotations={"description": '_d_ "ü"'}),
+            resolve(2, "B", job="<x> & *y*"),
+            resolve(4, "A", job="<x> & *y*"),
+        ),
+        told={kind: told},
+    )
+
+
+WORDED = [
+    _worded("slack", {"api_url": "HOOK/slack", "channel": "#ops"}, answer='{"ok": true}'),
+    _worded("pagerduty", {"url": "HOOK/pagerduty", "routing_key": "k"}),
+    _worded("opsgenie", {"api_url": "HOOK/opsgenie/", "api_key": "k"}),
+    _worded("victorops", {"api_url": "HOOK/victorops/", "api_key": "k", "routing_key": "r"}),
+    _worded("discord", {"webhook_url": "HOOK/discord"}),
+    _worded("msteams", {"webhook_url": "HOOK/msteams"}),
+    _worded("msteamsv2", {"webhook_url": "HOOK/msteamsv2"}),
+    _worded(
+        "webex",
+        {"api_url": "HOOK/webex", "room_id": "r", "http_config": {"authorization": {"credentials": "t"}}},
+    ),
+    _worded(
+        "telegram",
+        {"api_url": "HOOK/telegram", "bot_token": "t", "chat_id": 1},
+        answer='{"ok": true, "result": {"message_id": 1, "date": 1, "chat": {"id": 1}}}',
+    ),
+    _worded(
+        "rocketchat",
+        {"api_url": "HOOK/rocketchat", "token": "t", "token_id": "i", "channel": "c"},
+        answer='{"success": true}',
+    ),
+    _worded("mattermost", {"webhook_url": "HOOK/mattermost"}, answer="ok"),
+    _worded(
+        "wechat",
+        {"api_url": "HOOK/wechat/", "api_secret": "s", "corp_id": "c"},
+        answer='{"errcode": 0, "errmsg": "ok", "access_token": "a", "expires_in": 7200}',
+        told=((1, "something"), *_EACH_TICK),
+    ),
+    _worded(
+        "jira",
+        {"api_url": "HOOK/jira", "project": "P", "issue_type": "Bug"},
+        answer='{"issues": [], "key": "P-1", "id": "1"}',
+        # It looks for an issue, and makes one unless all is well.
+        told=((1, "something"), (1, "something"), (3, "something"), (3, "something"), (5, "something")),
+    ),
+    _worded(
+        "incidentio",
+        {"url": "HOOK/incidentio", "alert_source_token": "t"},
+        told=((1, f"{FIRST} +A +B"), (3, f"{SOME} +A -B"), (5, f"{ALL} -A")),
+    ),
+]
+
 AGREEING = [
+    *WORDED,
     Scenario(
         name="one alert fires and ends",
         steps=steps(fire(0, "A"), resolve(2, "A")),
@@ -428,20 +499,5 @@ AGREEING = [
                 (3, "[FIRING:1] Alert (ü mail-with-the-default-subject-and-a-text)"),
             ]
         },
-    ),
-    Scenario(
-        name="Slack with the default wording",
-        receivers={
-            "SELF": {"slack_configs": [{"api_url": "HOOK/slack", "channel": "#ops", "send_resolved": True}]}
-        },
-        answers={"slack": always(Answer(body=b"ok"))},
-        steps=steps(fire(0, "A", "B", job="<x>"), resolve(2, "B", job="<x>"), resolve(4, "A", job="<x>")),
-        told={"slack": [(1, "something"), (3, "something"), (5, "something")]},
-    ),
-    Scenario(
-        name="PagerDuty with the default wording",
-        receivers={"SELF": {"pagerduty_configs": [{"url": "HOOK/pagerduty", "routing_key": "k"}]}},
-        steps=steps(fire(0, "A", "B", job="<x>"), resolve(2, "B", job="<x>"), resolve(4, "A", job="<x>")),
-        told={"pagerduty": [(1, "something"), (3, "something"), (5, "something")]},
     ),
 ]

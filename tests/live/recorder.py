@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -17,12 +18,16 @@ from tests.receivers import Answer, Behaviour, HttpReceiver, ReceivedMail, Recei
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What an integration was sent: when, in seconds of its story; in one line; and all of it."""
+    """What an integration was sent: when, in seconds of its story; in one line; and all of it.
+
+    ``request`` is how it came, in one line; empty for a mail.
+    """
 
     at: float
     line: str
     content: Any
     sort_key: str
+    request: str = ""
 
 
 class Recorder:
@@ -43,16 +48,29 @@ class Recorder:
         return time.time() - self.zero.get(slug, time.time() + 1)
 
     def _request(self, request: ReceivedRequest) -> Behaviour:
-        _, slug, hook = request.target.split("/", 2)
+        _, slug, rest = request.target.split("/", 2)
+        # What stands behind the first part of the path is the integration's own.
+        hook = re.split(r"[/?]", rest, maxsplit=1)[0]
         now = self._now(slug)
         answers = self._scenarios[slug].answers
         answer: Behaviour = answers[hook](now) if hook in answers else Answer()
-        body = request.json()
+        try:
+            body = request.json()
+        except ValueError:
+            body = request.body.decode()
         line = said(answer.status, body) if isinstance(answer, Answer) else None
         if line is not None:
             group = str(body.get("groupKey", "")) if isinstance(body, dict) else ""
-            message = Message(at=now, line=line, content=body, sort_key=group)
-            self.messages[slug][hook].append(message)
+            told = " ".join(request.headers.get(name, "-") for name in ("content-type", "authorization"))
+            self.messages[slug][hook].append(
+                Message(
+                    at=now,
+                    line=line,
+                    content=body,
+                    sort_key=group,
+                    request=f"{request.method} {rest} {told}",
+                )
+            )
         return answer
 
     def mail(self, mail: ReceivedMail) -> None:
