@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 def fallbacks_of(config: BaseModel) -> dict[str, str]:
     """For each template text in an integration's configuration, what takes its place when it fails.
 
-    That is the default of its field, where that is a template. A text inside a list or a mapping, such as the value of
-    a Slack field, is an ornament: it is left out. Other fields without a default wording, such as a channel or a key,
-    have no fallback. Where one text stands in two fields, the first decides.
+    That is the default of its field, where that is a template or nothing at all: better a message without its footer,
+    or in the usual channel, than none. A text inside a list or a mapping, such as the value of
+    a Slack field, is an ornament: it is left out. Fields that must be given, such as an address, have no fallback. Where one text stands in two fields, the first decides.
     """
     fields: dict[str, str | None] = {}
     for text, default in _fields(config):
@@ -32,7 +32,11 @@ def _fields(config: BaseModel) -> Iterator[tuple[str, str | None]]:
         if isinstance(value, BaseModel):
             yield from _fields(value)
         elif isinstance(value, str):
-            yield value, default if isinstance(default, str) and "{{" in default else None
+            yield value, default if _takes_the_place(default, value) else None
+
+
+def _takes_the_place(default: object, value: str) -> bool:
+    return isinstance(default, str) and ("{{" in default or (not default and "{{" in value))
 
 
 def _ornaments(value: object, *, inside: bool = False) -> Iterator[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, pass_context
+from jinja2 import FunctionLoader, StrictUndefined, TemplateSyntaxError, nodes, pass_context
 from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -24,7 +25,7 @@ from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.mode import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jinja2 import Template
 
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
 _VARIABLES: Final = "_variables"
 _INLINE: Final = "<template>"
+# No template can name a filter with a space in it.
+_COUNTED: Final = "counted steps"
 _MOST_OUTPUT: Final = 4 * 1024 * 1024
+_MOST_STEPS: Final = 500_000
 _MOST_COMPILED: Final = 1024
 _LARGEST_POWER: Final = 10_000
 _FIRST_HUMP: Final = re.compile(r"([a-z0-9])([A-Z])")
@@ -150,6 +154,13 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     intercepted_binops = frozenset({"*", "**"})
 
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        """The tree of a template, with every loop made to count its steps."""
+        tree = super()._parse(source, name, filename)
+        for loop in tree.find_all(nodes.For):
+            loop.iter = nodes.Filter(loop.iter, _COUNTED, [], [], None, None, lineno=loop.lineno)
+        return tree
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         counts = [side for side in (left, right) if isinstance(side, int)]
         sizes = [len(side) for side in (left, right) if isinstance(side, (str, list, tuple))]
@@ -228,9 +239,30 @@ class JinjaTemplates:
         return _run(self._environments[mode].get_template(name), data, variables)
 
 
+class _Steps:
+    """How many turns loops may still take in a render, all of them together."""
+
+    def __init__(self) -> None:
+        self.left = _MOST_STEPS
+
+
+_steps: ContextVar[_Steps] = ContextVar("_steps")
+
+
+def _counted(iterable: Iterable[Any]) -> Iterator[Any]:
+    steps = _steps.get()
+    for each in iterable:
+        steps.left -= 1
+        if steps.left < 0:
+            raise TemplateError(f"jinja2: loops take more than {_MOST_STEPS:,} turns")
+        yield each
+
+
 def _run(template: Template, data: object, variables: Mapping[str, Any]) -> str:
     chunks = []
     left = _MOST_OUTPUT
+    # A template that is rendered by another one has what that one has left.
+    token = None if _steps.get(None) else _steps.set(_Steps())
     try:
         for chunk in template.generate({"data": data, _VARIABLES: variables}):
             left -= len(chunk)
@@ -245,6 +277,9 @@ def _run(template: Template, data: object, variables: Mapping[str, Any]) -> str:
         name, line = _failing_line(error)
         place = f"{name}:{line}: " if line else ""
         raise TemplateError(f"jinja2: {place}{error}", line=0 if name else line, column=1) from error
+    finally:
+        if token is not None:
+            _steps.reset(token)
     if left < 0:
         raise TemplateError("jinja2: the text is longer than 4 MiB")
     return "".join(chunks)
@@ -276,7 +311,7 @@ def _environment(files: Mapping[str, str], functions: Sequence[Function], mode: 
             environment.filters[name] = _filter(function)
             if name != _DATA:
                 environment.globals[name] = _global(function)
-    environment.filters |= {"go": go_string, "strftime": _strftime}
+    environment.filters |= {_COUNTED: _counted, "go": go_string, "strftime": _strftime}
     return environment
 
 

@@ -35,6 +35,9 @@ class RegexError(ValueError):
     """The pattern is no regular expression; the message is Go's as far as it can be told."""
 
 
+_MOST_WORK = 100_000_000
+
+
 def search(pattern: str, text: str) -> bool:
     """Whether the pattern matches anywhere in the text. RegexError for a bad pattern."""
     return _compiled(pattern).search(_whole(text)) is not None
@@ -48,9 +51,14 @@ def replace_all(pattern: str, replacement: str, text: str) -> str:
         raise RegexError(f"regexp: Compile({_backquoted(pattern)}): {error}") from None
     expand = _expansion(replacement)
     text = _whole(text)
-    written = []
+    written: list[str] = []
     at = copied = 0
+    left = _MOST_WORK
     while at <= len(text):
+        # Each look for a match costs as much as the text is long, and what is written may be long, too.
+        left -= len(text) + (len(written[-1]) if written else 0)
+        if left < 0:
+            raise RegexError("regexp: replacing this takes too long: too many matches in too long a text")
         found = compiled.search(text, at)
         if found is None:
             break

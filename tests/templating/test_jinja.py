@@ -214,3 +214,30 @@ def test_any_data_with_open_fields_can_be_shown() -> None:
     data = RuleData({"job": "node"}, 5.0, external_labels={}, external_url="http://x")
     templates = message()._templates
     assert templates.render_text(MARKER + "{{ labels.job }} {{ value }}", data, now=NOW) == "node 5.0"
+
+
+@pytest.mark.parametrize(
+    "greedy",
+    [
+        "{# jinja2 #}{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        (
+            "{# jinja2 #}{% macro m() %}{% for b in range(99999) %}{% endfor %}{% endmacro %}"
+            "{% for a in range(99999) %}{{ m() }}{% endfor %}"
+        ),
+        "{# jinja2 #}{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        '{# jinja2 #}{{ "x" * 10000000000 }}',
+        "{# jinja2 #}{{ 9 ** 9 ** 9 }}",
+        "{# jinja2 #}{% for a in range(99999) %}{{ 'x' * 100 }}{% endfor %}",
+    ],
+)
+@pytest.mark.timeout(10)
+def test_greedy_templates_end_in_an_error(greedy: str) -> None:
+    with pytest.raises(TemplateError, match="jinja2"):
+        Templates.built_in().render_text(greedy, {}, now=0)
+
+
+def test_loops_know_their_length_and_may_be_many() -> None:
+    text = "{# jinja2 #}{% for a in 'abc' %}{{ loop.index }}/{{ loop.length }}{{ ',' if not loop.last }}{% endfor %}"
+    templates = Templates.built_in()
+    for _ in range(3):
+        assert templates.render_text(text, {}, now=0) == "1/3,2/3,3/3"

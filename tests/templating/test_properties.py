@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from alertrouter.templating.number import humanize, humanize_1024, humanize_dura
 from alertrouter.templating.regex import RegexError, replace_all
 from alertrouter.templating.rule_functions import RULE_FUNCTIONS, RuleEnvironment
 from alertrouter.templating.rule_templates import RuleData, RuleTemplate
+from alertrouter.templating.templates import Templates
 from alertrouter.templating.yaml_value import yaml_value
 from alertrouter.templating.zone import FixedZone
 from tests.templating.corpus import DEFAULT_NAMES
@@ -156,3 +158,16 @@ def test_durations_are_cut_and_rounded_towards_what_go_does(duration: int, step:
         assert abs(cut) <= abs(duration)
         assert rounded % step == 0 or abs(rounded) >= 2**63 - 1
         assert abs(rounded - duration) * 2 <= step or abs(rounded) >= 2**63 - 1
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(
+    "greedy",
+    [
+        '{{ reReplaceAll "" (printf "%0100000d" 0) (printf "%0100000d" 0) }}',
+        '{{ reReplaceAll "0" "$0$0" (printf "%01000000d" 0) }}',
+    ],
+)
+def test_greedy_replacements_end_in_an_error(greedy: str) -> None:
+    with pytest.raises(TemplateError, match="too long"):
+        Templates.built_in().render_text(greedy, {}, now=0)

@@ -156,12 +156,13 @@ class Config(BaseModel):
     details: dict[str, str] = {}
 
 
-def test_each_field_falls_back_to_its_own_default() -> None:
+def test_each_field_falls_back_to_its_own_default_and_what_must_be_given_to_none() -> None:
     config = Config(
-        title="{{ .Nope }}", channel="{{ .No }}", required="{{ .No }}", summary=Inner(template="{{ x }}")
+        title="{{ .Nope }}", channel="{{ .No }}", required="{{ .Needed }}", summary=Inner(template="{{ x }}")
     )
     assert fallbacks_of(config) == {
         "{{ .Nope }}": '{{ template "slack.default.title" . }}',
+        "{{ .No }}": "",
         "{{ x }}": '{{ template "jira.default.summary" . }}',
     }
 
