@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
@@ -12,7 +16,6 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections import Counter
     from email.message import EmailMessage
-    from pathlib import Path
 
 _MOST_LINES = 6
 
@@ -88,15 +91,19 @@ class Screen:
         self._console.print()
         self._console.rule("[bold]that was it")
         self._console.print(f"Messages: {told}. The daemon is still running; try, in another terminal:\n")
+        # Started by make, the programs are not on the path.
+        beside = os.path.relpath(Path(sys.executable).with_name("artool"))
+        artool = "artool" if shutil.which("artool") else beside
         for command, about in (
-            (f"artool --alertmanager.url={url} alert", "what fires"),
-            (f"artool --alertmanager.url={url} silence add alertname=DatabaseSlow -c 'on it'", "silence it"),
+            (f"{artool} --alertmanager.url={url} alert", "what fires"),
+            (
+                f"{artool} --alertmanager.url={url} silence add alertname=DatabaseSlow -c 'on it'",
+                "silence it",
+            ),
             (f"curl -s {url}/api/v2/alerts/groups", "the same as Alertmanager answers"),
         ):
             self._console.print(f"  [dim]# {about}[/]\n  [bold]{command}[/]", soft_wrap=True)
-        self._console.print(
-            "\n[dim]`artool` is in .venv/bin when the demo was started by make. Ctrl-C stops the daemon.[/]"
-        )
+        self._console.print("\n[dim]Ctrl-C stops the daemon.[/]")
 
     def _message(self, title: str, colour: str, subject: str, text: str) -> None:
         lines = text.strip().splitlines()
