@@ -29,6 +29,7 @@ from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
+from alertrouter.memory import return_memory
 from alertrouter.metrics import Metrics
 from alertrouter.senders import ConfiguredSenders
 from alertrouter.serve import Server
@@ -296,6 +297,7 @@ class Daemon:
         while True:
             await self.clock.sleep_until(self.clock.now() + _WRITE_BEHIND)
             self._journal.write_later(engine.take_moved())
+            return_memory()
             now = self.clock.now()
             if now >= collect_at:
                 collect_at = now + settings.alerts_gc_interval
