@@ -95,6 +95,8 @@ def intake(bench: Bench) -> Measured:
         few_rate, _ = _heartbeats(server, [few], rounds * 10)
         cpu = server.cpu()
         posted = post_all(server.port, alert_requests(many.ending(_LASTING)))
+        # What is put off until it is quiet counts as well.
+        time.sleep(bench.scale.seconds(5))
         first_cpu = server.cpu() - cpu
         many_rate, beat_cpu = _heartbeats(server, [few, many], rounds)
         _expect(len(_alerts(get(server.port, "/api/v2/alerts"))), count, "alerts")
