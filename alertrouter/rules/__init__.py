@@ -1,0 +1,1 @@
+"""The evaluator: rule files, and alerts from what a metrics server answers."""
