@@ -18,6 +18,7 @@ from alertrouter.http_client.direct import DirectWire
 from alertrouter.http_client.files import read_credential
 from alertrouter.http_client.oauth2 import TokenSource
 from alertrouter.http_client.proxy import Proxies, from_environment
+from alertrouter.http_client.response import LONGEST_ANSWER
 from alertrouter.http_client.tls import WatchedContext
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class HttpClient:
     """Sends requests as one ``http_config`` says. Shared by all integrations that have the same.
 
     HTTP/1.1 is spoken; ``enable_http2`` allows more and demands nothing.
-    Making one reads and checks the TLS files: ValueError says what is wrong with them.
+    Making one reads and checks the TLS files: ValueError says what is wrong with them. Of an answer no more than
+    ``longest_answer`` bytes are read.
     """
 
-    def __init__(self, config: HttpConfig, clock: Clock) -> None:
+    def __init__(self, config: HttpConfig, clock: Clock, *, longest_answer: int = LONGEST_ANSWER) -> None:
         self._config = config
+        self._longest_answer = longest_answer
         self._proxies = _proxies(config)
         self._connect_headers = [
             (name, value.reveal()) for name, values in config.proxy_connect_header.items() for value in values
@@ -189,7 +192,13 @@ class HttpClient:
 
     def _new_pool(self, context: ssl.SSLContext) -> _Pool:
         server_name = self._config.tls_config.server_name
-        return _Pool(context, server_name, self._connect_headers, http2=self._config.enable_http2)
+        return _Pool(
+            context,
+            server_name,
+            self._connect_headers,
+            self._longest_answer,
+            http2=self._config.enable_http2,
+        )
 
 
 class _Pool:
@@ -200,9 +209,11 @@ class _Pool:
         context: ssl.SSLContext,
         server_name: str,
         connect_headers: Sequence[tuple[str, str]],
+        longest_answer: int,
         *,
         http2: bool,
     ) -> None:
+        self._longest_answer = longest_answer
         self.context = context
         self.in_flight = 0
         self._retired = False
@@ -221,13 +232,13 @@ class _Pool:
 
     def _new_wire(self, kind: str) -> Wire:
         if not kind:
-            return DirectWire(self.context, self._server_name)
+            return DirectWire(self.context, self._server_name, self._longest_answer)
         # Proxies are rare, and these libraries take long to load.
         from alertrouter.http_client.wire import AiohttpWire, HttpxWire
 
         if kind == "http proxy":
-            return AiohttpWire(self.context, self._server_name, self._connect_headers)
-        return HttpxWire(self.context, self._server_name, proxy=kind, http2=self._http2)
+            return AiohttpWire(self.context, self._server_name, self._connect_headers, self._longest_answer)
+        return HttpxWire(self.context, self._server_name, self._longest_answer, proxy=kind, http2=self._http2)
 
     async def retire(self) -> None:
         """Take no more requests."""

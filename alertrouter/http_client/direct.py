@@ -44,8 +44,11 @@ class _Place(NamedTuple):
 class DirectWire:
     """Connections to servers, by scheme, host and port."""
 
-    def __init__(self, context: ssl.SSLContext, server_name: str) -> None:
+    def __init__(
+        self, context: ssl.SSLContext, server_name: str, longest_answer: int = LONGEST_ANSWER
+    ) -> None:
         self._context = context
+        self._longest_answer = longest_answer
         self._server_name = server_name
         self._idle: dict[_Place, list[_Connection]] = {}
 
@@ -98,7 +101,7 @@ class DirectWire:
         )
         secure = place.scheme == "https"
         _, connection = await loop.create_connection(
-            lambda: _Connection(loop),
+            lambda: _Connection(loop, self._longest_answer),
             sock=connected,
             ssl=self._context if secure else None,
             server_hostname=(self._server_name or place.host) if secure else None,
@@ -114,8 +117,9 @@ class _NoAnswerError(Exception):
 class _Connection(asyncio.Protocol):
     """One connection: asyncio and the parser call it, `exchange` waits for what they make of it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, longest_answer: int) -> None:
         self._loop = loop
+        self._longest_answer = longest_answer
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Response] | None = None
@@ -191,7 +195,7 @@ class _Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._parts.append(body)
         self._size += len(body)
-        if self._size >= LONGEST_ANSWER:
+        if self._size >= self._longest_answer:
             self._finish()
             self.close()
 
@@ -215,7 +219,7 @@ class _Connection(asyncio.Protocol):
                 Response(
                     status_code=self._parser.get_status_code(),
                     headers=CIMultiDict(self._headers),
-                    content=b"".join(self._parts)[:LONGEST_ANSWER],
+                    content=b"".join(self._parts)[: self._longest_answer],
                 )
             )
 

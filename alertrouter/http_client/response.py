@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from alertrouter.core.time import SECOND
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: Of an answer no more than this is read; what integrations look at is far shorter.
+    from alertrouter.core.time import Duration
+
+#: Of an answer no more than this is read, unless a client says otherwise; what integrations look at is far shorter.
 LONGEST_ANSWER = 1 << 20
 
 
@@ -38,3 +43,18 @@ class Response:
             return msgspec.json.decode(self.content)
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from error
+
+    @property
+    def retry_after(self) -> Duration | None:
+        """How long the server asks to be left alone; a date is taken relative to the answer's own."""
+        text = self.headers.get("Retry-After", "").strip()
+        if not text:
+            return None
+        if text.isdecimal() and text.isascii() and len(text) < 10:
+            return int(text) * SECOND
+        try:
+            until = parsedate_to_datetime(text)
+            wait = until - parsedate_to_datetime(self.headers["Date"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        return max(0, int(wait.total_seconds())) * SECOND

@@ -37,9 +37,14 @@ class AiohttpWire:
     """Over aiohttp: HTTP/1.1 through an HTTP proxy."""
 
     def __init__(
-        self, context: ssl.SSLContext, server_name: str, connect_headers: Sequence[tuple[str, str]]
+        self,
+        context: ssl.SSLContext,
+        server_name: str,
+        connect_headers: Sequence[tuple[str, str]],
+        longest_answer: int = LONGEST_ANSWER,
     ) -> None:
         self._context = context
+        self._longest_answer = longest_answer
         self._server_name = server_name or None
         self._connect_headers = connect_headers
         self._session: aiohttp.ClientSession | None = None
@@ -64,7 +69,7 @@ class AiohttpWire:
                 return Response(
                     status_code=answer.status,
                     headers=answer.headers,
-                    content=await _read(answer),
+                    content=await _read(answer, self._longest_answer),
                 )
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise _failure(method, error) from None
@@ -89,7 +94,16 @@ class AiohttpWire:
 class HttpxWire:
     """Over httpx: what aiohttp has no means for, which is SOCKS proxies."""
 
-    def __init__(self, context: ssl.SSLContext, server_name: str, *, proxy: str, http2: bool) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        server_name: str,
+        longest_answer: int = LONGEST_ANSWER,
+        *,
+        proxy: str,
+        http2: bool,
+    ) -> None:
+        self._longest_answer = longest_answer
         self._server_name = server_name
         self._transport = httpx.AsyncHTTPTransport(
             verify=context,
@@ -117,7 +131,7 @@ class HttpxWire:
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise _failure(method, error) from None
         return Response(
-            status_code=answer.status_code, headers=answer.headers, content=content[:LONGEST_ANSWER]
+            status_code=answer.status_code, headers=answer.headers, content=content[: self._longest_answer]
         )
 
     async def aclose(self) -> None:
@@ -134,19 +148,19 @@ def _address(url: str) -> URL:
     return address
 
 
-async def _read(answer: aiohttp.ClientResponse) -> bytes:
-    if answer.content_length is not None and answer.content_length <= LONGEST_ANSWER:
+async def _read(answer: aiohttp.ClientResponse, longest: int) -> bytes:
+    if answer.content_length is not None and answer.content_length <= longest:
         return await answer.read()
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
         parts.append(part)
         size += len(part)
-        if size >= LONGEST_ANSWER:
+        if size >= longest:
             # What is left is not worth the connection.
             answer.close()
             break
-    return b"".join(parts)[:LONGEST_ANSWER]
+    return b"".join(parts)[:longest]
 
 
 def _failure(method: str, error: Exception) -> TemporaryError | RejectedError:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from alertrouter.config.fields import Bool, ConfigModel, Text, Unsigned
 from alertrouter.config.http import HttpConfig
-from alertrouter.integrations._discreet import Discreet, secrets_of
+from alertrouter.config.secret_texts import secrets_of
+from alertrouter.integrations._discreet import Discreet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from alertrouter.core.duration import format_go_duration
@@ -33,7 +32,7 @@ def raise_for(response: Response, *, retry: Collection[int] = (), detail: str | 
     if response.is_success:
         return
     shown = shorten(" ".join(response.text.split()), _LONGEST_BODY_SHOWN) if detail is None else detail
-    wait = retry_after(response)
+    wait = response.retry_after
     worth_another = (
         500 <= response.status_code < 600
         or response.status_code in retry
@@ -44,21 +43,6 @@ def raise_for(response: Response, *, retry: Collection[int] = (), detail: str | 
         reason=FailureReason.of(response.status_code),
         retry_after=wait,
     )
-
-
-def retry_after(response: Response) -> Duration | None:
-    """How long the server asks to be left alone; a date is taken relative to the answer's own."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
-    if text.isdecimal() and text.isascii() and len(text) < 10:
-        return int(text) * SECOND
-    try:
-        until = parsedate_to_datetime(text)
-        wait = until - parsedate_to_datetime(response.headers["Date"])
-    except (ValueError, KeyError, TypeError):
-        return None
-    return max(0, int(wait.total_seconds())) * SECOND
 
 
 def time_limit(limit: Duration, what: str) -> AbstractAsyncContextManager[None]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from alertrouter.core.reason import FailureReason
 from alertrouter.delivery.errors import RejectedError, TemporaryError
-from alertrouter.integrations._answers import retry_after
 from alertrouter.integrations._text import shorten
 
 if TYPE_CHECKING:
@@ -88,5 +87,5 @@ def check_answer(response: Response, *, what: str = "") -> None:
     raise (TemporaryError if too_fast or 500 <= status < 600 else RejectedError)(
         ": ".join([part for part in parts if part]),
         reason=FailureReason.RATE_LIMITED if too_fast else FailureReason.of(status),
-        retry_after=retry_after(response),
+        retry_after=response.retry_after,
     )

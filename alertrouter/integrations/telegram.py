@@ -25,7 +25,7 @@ from alertrouter.core.reason import FailureReason
 from alertrouter.core.time import SECOND
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.integrations import Connection, HttpIntegrationConfig, IntegrationKind
-from alertrouter.integrations._answers import JSON, raise_for, retry_after
+from alertrouter.integrations._answers import JSON, raise_for
 from alertrouter.integrations._json import sorted_json_body
 from alertrouter.integrations._secrets import without
 from alertrouter.integrations._text import read_secret, shorten
@@ -189,7 +189,7 @@ def _check(response: Response, token: str) -> None:
         return
     # An answer with status 200 may be a refusal, too.
     status = answer.error_code or response.status_code
-    wait = int(answer.parameters.retry_after * SECOND) or retry_after(response)
+    wait = int(answer.parameters.retry_after * SECOND) or response.retry_after
     description = without(answer.description, token)
     if answer.parameters.migrate_to_chat_id:
         description += f" (chat_id is now {answer.parameters.migrate_to_chat_id})"

@@ -25,7 +25,7 @@ from alertrouter.core.reason import FailureReason
 from alertrouter.core.time import HOUR
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.integrations import Connection, HttpIntegrationConfig, IntegrationKind
-from alertrouter.integrations._answers import JSON, retry_after
+from alertrouter.integrations._answers import JSON
 from alertrouter.integrations._json import json_body
 from alertrouter.integrations._secrets import check_answer, without
 from alertrouter.integrations._text import read_secret
@@ -179,7 +179,7 @@ class Wechat:
             raise TemporaryError(
                 f"unexpected status code {response.status_code}" + (f": {said}" if said else ""),
                 reason=FailureReason.of(response.status_code),
-                retry_after=retry_after(response),
+                retry_after=response.retry_after,
             )
         answer = _decoded(response)
         if answer.errcode == 0:

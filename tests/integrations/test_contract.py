@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alertrouter.config.fields import Secret
+from alertrouter.config.secret_texts import secrets_of
 from alertrouter.core.reason import FailureReason
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
 from alertrouter.integrations import (
@@ -24,7 +25,6 @@ from alertrouter.integrations import (
     slack,
     webhook,
 )
-from alertrouter.integrations._discreet import secrets_of
 from tests.integrations.connected import configure, connected
 from tests.integrations.examples import EXAMPLES, GOLDEN, message
 from tests.receivers import Answer, HttpReceiver, Misbehave, SmtpReceiver
