@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alertrouter.core.labels import Labels
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.reason import FailureReason, NotSent, Reason
+    from alertrouter.core.rule_state import EvaluatedGroup, StoredRuleAlert
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Moment
     from alertrouter.engine.slot import GroupId, Slot
@@ -170,7 +171,8 @@ class StoredState:
     """What the store remembers, as a start needs it.
 
     ``alerts``: all that were not collected. ``seen_at``: the last moment the store is known to have been
-    followed; None for an empty one. ``intents``: sends that were begun and whose outcome nobody wrote.
+    followed; None for an empty one. ``intents``: sends that were begun and whose outcome nobody wrote. What there is of
+    rules is the evaluator's: the engine neither asks for it nor fills it in.
     """
 
     alerts: Sequence[Alert] = ()
@@ -178,4 +180,6 @@ class StoredState:
     entries: Sequence[LogEntry] = ()
     silences: Sequence[Silence] = ()
     intents: Sequence[Slot] = ()
+    rule_alerts: Sequence[StoredRuleAlert] = ()
+    rule_groups: Sequence[EvaluatedGroup] = ()
     seen_at: Moment | None = None

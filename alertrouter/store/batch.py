@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.labels import Labels
+    from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.engine.changes import Changes, StoredState
@@ -40,6 +41,8 @@ class Statements:
                 tables.notification_log,
                 tables.intents,
                 tables.silences,
+                tables.rule_alerts,
+                tables.rule_groups,
                 tables.meta,
             )
         }
@@ -62,6 +65,8 @@ class Statements:
                 tables.notification_log,
                 tables.intents,
                 tables.silences,
+                tables.rule_alerts,
+                tables.rule_groups,
                 tables.meta,
             )
         }
@@ -104,6 +109,8 @@ class Batch:
         self._entries: dict[int, Row | None] = {}
         self._intents: dict[int, Row | None] = {}
         self._silences: dict[str, Row | None] = {}
+        self._rule_alerts: dict[int, Row | None] = {}
+        self._rule_groups: dict[int, Row | None] = {}
         self._meta: dict[str, int | None] = {}
         self.transitions: list[Row] = []
         self.decisions: list[Row] = []
@@ -129,6 +136,19 @@ class Batch:
             self._silences[row[2]] = row[2:]
         for silence_id in changes.removed_silences:
             self._silences[rows.plain(silence_id)] = None
+
+    def add_rules(self, changes: RuleChanges) -> None:
+        """What an evaluation of rules changed."""
+        for alert in changes.alerts:
+            row = rows.rule_alert_row(alert)
+            self._rule_alerts[row[0]] = row
+        for rule, labels in changes.removed_alerts:
+            self._rule_alerts[rows.rule_alert_id(rule, labels)] = None
+        for group in changes.groups:
+            row = rows.rule_group_row(group)
+            self._rule_groups[row[0]] = row
+        for key in changes.removed_groups:
+            self._rule_groups[rows.rule_group_id(key)] = None
 
     def _add_alerts(self, changes: Changes, now: Moment) -> None:
         collected_at: dict[Labels, Moment] = {}
@@ -211,6 +231,8 @@ class Batch:
             + _gather(state.entries, rows.entry_row, self._entries)
             + _gather(state.intents, lambda slot: rows.intent_row(slot, begun_at), self._intents)
             + _gather(state.silences, rows.silence_row, self._silences)
+            + _gather(state.rule_alerts, rows.rule_alert_row, self._rule_alerts)
+            + _gather(state.rule_groups, rows.rule_group_row, self._rule_groups)
         )
 
     def keep_history(self, at_most: int) -> int:
@@ -234,6 +256,8 @@ class Batch:
             self._entries,
             self._intents,
             self._silences,
+            self._rule_alerts,
+            self._rule_groups,
         ):
             gathered.clear()
 
@@ -283,6 +307,8 @@ class Batch:
             (tables.notification_log, self._entries),
             (tables.intents, self._intents),
             (tables.silences, self._silences),
+            (tables.rule_alerts, self._rule_alerts),
+            (tables.rule_groups, self._rule_groups),
             (tables.meta, meta),
         )
 
@@ -314,6 +340,8 @@ STATE = (
     tables.notification_log,
     tables.intents,
     tables.silences,
+    tables.rule_alerts,
+    tables.rule_groups,
 )
 
 _ENDS_AN_INTENT = {Outcome.SENT, Outcome.FAILED, Outcome.LOGGED}

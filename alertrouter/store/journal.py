@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from alertrouter.clock import Clock
     from alertrouter.core.alert import Alert
+    from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.engine.changes import Changes, StoredState
@@ -101,6 +102,14 @@ class Journal:
         moved = list(alerts)
         if moved:
             self._put(lambda batch: batch.move_ends(moved), None)
+
+    def write_rules(self, changes: RuleChanges) -> asyncio.Future[None]:
+        """Commit what an evaluation of rules changed. For failures see ``write``."""
+        future = self._future()
+        if not changes:
+            future.set_result(None)
+            return future
+        return self._put(lambda batch: batch.add_rules(changes), future)
 
     def intend(self, slot: Slot, at: Moment) -> asyncio.Future[None]:
         """Remember that a send begins. Raises StoreError after ``patience`` at the latest: send all the same."""

@@ -71,6 +71,8 @@ def _load(database: Database) -> Loaded:
             entries=reader.values(tables.notification_log, rows.to_entry),
             silences=reader.values(tables.silences, rows.to_silence),
             intents=reader.values(tables.intents, rows.to_intent),
+            rule_alerts=reader.values(tables.rule_alerts, alert_reader.rule_alert),
+            rule_groups=reader.values(tables.rule_groups, rows.to_rule_group),
             seen_at=meta.get("seen_at"),
         )
         loaded.stopped_at = meta.get("stopped_at")

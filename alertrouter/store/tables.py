@@ -277,6 +277,33 @@ reloads = Table(
     Index(None, "at"),
 )
 
+# The alerts of our own rules. They are written when their state changes or they are sent, so that annotations and value
+# are those that the router was told last. ``rule`` is who the rule is, ``id`` a hash of it and the labels.
+rule_alerts = Table(
+    "rule_alerts",
+    metadata,
+    _hash("id"),
+    Column("rule", BigInteger, nullable=False),
+    _text("labels"),
+    _text("annotations"),
+    _text("value"),
+    _text("state"),
+    _moment("active_at"),
+    _moment_or_none("fired_at"),
+    _moment_or_none("keep_firing_since"),
+    _moment_or_none("resolved_at"),
+    _moment_or_none("last_sent_at"),
+)
+
+# When each group of rules was evaluated last.
+rule_groups = Table(
+    "rule_groups",
+    metadata,
+    _hash("id"),
+    _text("key"),
+    _moment("evaluated_at"),
+)
+
 # ``seen_at``: up to when everything that happened is in the database. ``stopped_at``: there after a clean stop only.
 meta = Table(
     "meta",

@@ -10,6 +10,13 @@ from alertrouter.core.alert import Alert
 from alertrouter.core.labels import Labels
 from alertrouter.core.matcher import Matcher, Matchers, MatchType
 from alertrouter.core.reason import FailureReason, NotSent, Reason
+from alertrouter.core.rule_state import (
+    AlertState,
+    EvaluatedGroup,
+    RuleAlertState,
+    RuleChanges,
+    StoredRuleAlert,
+)
 from alertrouter.core.silence import Silence
 from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.delivery.attempt import AttemptRecord
@@ -148,6 +155,24 @@ attempts = st.builds(
     reason=st.none() | st.sampled_from(FailureReason),
 )
 
+rules = st.sampled_from([0, 7, 2**64 - 1])
+rule_alerts = st.builds(
+    StoredRuleAlert,
+    rules,
+    st.builds(
+        RuleAlertState,
+        labels=label_sets,
+        annotations=texts.map(Labels),
+        value=st.floats(allow_nan=False) | st.just("{count:3, sum:1}"),
+        state=st.sampled_from(AlertState),
+        active_at=moments,
+        fired_at=st.none() | moments,
+        keep_firing_since=st.none() | moments,
+        resolved_at=st.none() | moments,
+        last_sent_at=st.none() | moments,
+    ),
+)
+
 
 def few(values: st.SearchStrategy[object]) -> st.SearchStrategy[list[object]]:
     """Rarely many."""
@@ -167,6 +192,13 @@ changes = st.builds(
     removed_silences=few(silence_ids),
     decisions=few(decisions),
 )
+rule_changes = st.builds(
+    RuleChanges,
+    alerts=few(rule_alerts),
+    removed_alerts=few(st.tuples(rules, label_sets)),
+    groups=few(st.builds(EvaluatedGroup, st.sampled_from(["a.yml;node", "ö;"]), moments)),
+    removed_groups=few(st.sampled_from(["a.yml;node", "ö;"])),
+)
 
 
 @dataclass
@@ -178,6 +210,8 @@ class Remembered:
     entries: dict[Slot, LogEntry] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
     intents: dict[Slot, None] = field(default_factory=dict)
+    rule_alerts: dict[tuple[int, Labels], StoredRuleAlert] = field(default_factory=dict)
+    rule_groups: dict[str, EvaluatedGroup] = field(default_factory=dict)
 
     def add(self, changes: Changes) -> None:
         """Later versions count; what is both written and removed in one event is removed."""
@@ -199,6 +233,15 @@ class Remembered:
             if record.outcome is not Outcome.NOT_SENT or record.attempts:
                 self.intents.pop(record.slot, None)
 
+    def add_rules(self, changes: RuleChanges) -> None:
+        """The same for the evaluation of rules."""
+        self.rule_alerts |= {(each.rule, each.alert.labels): each for each in changes.alerts}
+        self.rule_groups |= {group.key: group for group in changes.groups}
+        for removed in changes.removed_alerts:
+            self.rule_alerts.pop(removed, None)
+        for key in changes.removed_groups:
+            self.rule_groups.pop(key, None)
+
     def state(self) -> StoredState:
         """All of it."""
         return StoredState(
@@ -207,6 +250,8 @@ class Remembered:
             entries=list(self.entries.values()),
             silences=list(self.silences.values()),
             intents=list(self.intents),
+            rule_alerts=list(self.rule_alerts.values()),
+            rule_groups=list(self.rule_groups.values()),
         )
 
     @classmethod
@@ -218,4 +263,6 @@ class Remembered:
             {entry.slot: entry for entry in state.entries},
             {silence.id: silence for silence in state.silences},
             dict.fromkeys(state.intents),
+            {(each.rule, each.alert.labels): each for each in state.rule_alerts},
+            {group.key: group for group in state.rule_groups},
         )

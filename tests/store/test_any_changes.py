@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
+from alertrouter.core.rule_state import RuleChanges
 from alertrouter.core.time import LATEST
 from alertrouter.engine.changes import Changes
 from alertrouter.engine.slot import Slot
@@ -29,7 +30,11 @@ if TYPE_CHECKING:
 
 # An event, the ends that heartbeats moved, or a send that begins; each group is committed together.
 steps = st.one_of(
-    strategies.changes, st.lists(strategies.alerts, max_size=3), strategies.slots, strategies.changes
+    strategies.changes,
+    st.lists(strategies.alerts, max_size=3),
+    strategies.slots,
+    strategies.changes,
+    strategies.rule_changes,
 )
 transactions = st.lists(st.lists(steps, max_size=4), max_size=4)
 
@@ -44,7 +49,9 @@ _per_database = settings(
 
 @_per_database
 @given(transactions)
-def test_what_was_written_is_found(store: Store, written: list[list[Changes | list[Alert] | Slot]]) -> None:
+def test_what_was_written_is_found(
+    store: Store, written: list[list[Changes | list[Alert] | Slot | RuleChanges]]
+) -> None:
     _empty(store)
     statements = Statements(store.database.writers.dialect)
     expected = Remembered()
@@ -69,22 +76,26 @@ def _empty(store: Store) -> None:
             connection.execute(delete(table))
 
 
-def _gather(batch: Batch, step: Changes | list[Alert] | Slot) -> None:
+def _gather(batch: Batch, step: Changes | list[Alert] | Slot | RuleChanges) -> None:
     match step:
         case Changes():
             batch.add(step, NOW)
         case Slot():
             batch.intend(step, NOW)
+        case RuleChanges():
+            batch.add_rules(step)
         case ends:
             batch.move_ends(ends)
 
 
-def _expect(expected: Remembered, step: Changes | list[Alert] | Slot) -> None:
+def _expect(expected: Remembered, step: Changes | list[Alert] | Slot | RuleChanges) -> None:
     match step:
         case Changes():
             expected.add(step)
         case Slot():
             expected.intents[step] = None
+        case RuleChanges():
+            expected.add_rules(step)
         case ends:
             for moved in ends:
                 known = expected.alerts.get(moved.labels)
@@ -138,9 +149,13 @@ def test_history_tells_everything_newest_first(
 
 
 @settings(_per_database, max_examples=20)
-@given(st.lists(strategies.changes, max_size=6), st.lists(strategies.changes, max_size=3))
+@given(
+    st.lists(strategies.changes, max_size=6),
+    st.lists(strategies.changes, max_size=3),
+    st.lists(strategies.rule_changes, max_size=3),
+)
 def test_the_journal_remembers_what_it_was_given(
-    store: Store, written: list[Changes], last: list[Changes]
+    store: Store, written: list[Changes], last: list[Changes], of_rules: list[RuleChanges]
 ) -> None:
     async def run() -> Remembered:
         expected = Remembered()
@@ -148,6 +163,9 @@ def test_the_journal_remembers_what_it_was_given(
             for changes in written:
                 expected.add(changes)
                 await opened.write(changes)
+            for evaluated in of_rules:
+                expected.add_rules(evaluated)
+                await opened.write_rules(evaluated)
             # Nobody waits for these: the end of the journal must.
             for changes in last:
                 expected.add(changes)
