@@ -12,6 +12,13 @@ from alertrouter.core.matcher_syntax import Mode
 from alertrouter.core.silence import InvalidSilence, Silence, SilenceNotFound, SilenceState
 from alertrouter.core.time import HOUR, SECOND
 from alertrouter.engine.changes import AlertTransition, Changes, SilenceChange, StoredState, Transition
+from alertrouter.engine.events import (
+    AlertCreated,
+    EventSink,
+    SilenceCreated,
+    SilenceUpdated,
+    grouped,
+)
 from alertrouter.engine.flusher import Flusher
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.inhibition import InhibitionIndex, Inhibitor
@@ -79,6 +86,7 @@ class Engine:
         self.silence_index = SilenceIndex()
         self.limit = AlertnameLimit(self.settings.alertname_limit)
         self._moved: dict[Known, None] = {}
+        self._events: EventSink | None = None
         self.inhibition = InhibitionIndex(routing.inhibition_rules)
         self.flusher = Flusher(
             self.group_by_id,
@@ -138,6 +146,10 @@ class Engine:
                     counts["unprocessed"] += 1
         return counts
 
+    def watch(self, events: EventSink | None) -> None:
+        """Put what happens from now on where a watcher finds it; None to stop. What is loaded did not happen now."""
+        self._events = self.flusher.events = events
+
     # Alerts
 
     def receive(self, alerts: Iterable[Alert], now: Moment) -> Received:
@@ -187,6 +199,8 @@ class Engine:
         known.timeout = timeout
         known.updated_at = now
         self._moved[known] = None
+        if self._events is not None:
+            self._tell_grouped(known, now)
 
     def take_moved(self) -> list[Alert]:
         """The alerts whose end heartbeats have moved since this was asked last."""
@@ -199,6 +213,8 @@ class Engine:
         known = Known(alert, self.routing.route.match(alert.labels))
         self.known[alert.labels] = known
         self.limit.count(alert.labels.get("alertname", ""), known)
+        if self._events is not None:
+            self._events.append(AlertCreated(now, alert))
         self._reported(known, alert, Transition.FIRED, received, now)
         return known
 
@@ -209,6 +225,8 @@ class Engine:
         before = known.alert()
         merged = merge(before, alert, now)
         if merged is before:
+            if self._events is not None:
+                self._tell_grouped(known, now)
             return
         known.take(merged)
         refired = before.resolved(now) and not merged.resolved(now)
@@ -263,8 +281,15 @@ class Engine:
             self.flusher.schedule(group)
             changes.groups.append(group.state())
         joined = self.flusher.join(group, known)
+        if self._events is not None:
+            self._events.append(grouped(known, group, now))
         if joined and known.ends_at > now and self.flusher.hurry(group, now + route.group_wait):
             changes.groups.append(group.state())
+
+    def _tell_grouped(self, known: Known, now: Moment) -> None:
+        assert self._events is not None
+        for group in known.groups:
+            self._events.append(grouped(known, group, now))
 
     def collect_alerts(self, now: Moment) -> Changes:
         """Forget the alerts that are resolved and that no group still has to tell of."""
@@ -332,6 +357,8 @@ class Engine:
     def _keep_silence(self, silence: Silence, action: str, changes: Changes, now: Moment) -> None:
         self.silence_index.put(silence)
         changes.silences.append(SilenceChange(at=now, action=action, silence=silence))
+        if self._events is not None and action in _SILENCE_EVENTS:
+            self._events.append(_SILENCE_EVENTS[action](now, silence))
         self.flusher.recheck_held(now)
 
     # Time
@@ -508,6 +535,12 @@ class Engine:
             seen_at=now,
         )
 
+
+# Compat: that a silence was expired is no event.
+_SILENCE_EVENTS: dict[str, type[SilenceCreated | SilenceUpdated]] = {
+    "created": SilenceCreated,
+    "updated": SilenceUpdated,
+}
 
 #: After a start, alerts whose end passed while nobody listened are given this long to be reported again.
 RESEND_GRACE = 90 * SECOND

@@ -12,6 +12,7 @@ from alertrouter.core.time import SECOND
 from alertrouter.engine.changes import AlertTransition, Changes, LogEntry, Outcome, Transition
 from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.dedup import Batch, seen_resolved
+from alertrouter.engine.events import EventSink, Notified, resolved, tell_muted
 from alertrouter.engine.judge import SHORTEST_DEADLINE, Judge, identities, in_display_order
 from alertrouter.engine.notification_log import NotificationLog
 from alertrouter.engine.record import record_quiet, record_send
@@ -53,6 +54,7 @@ class Flusher:
         self._timers = Timers()
         self._compat_strict = compat_strict
         self._held: dict[AggregationGroup, None] = {}
+        self.events: EventSink | None = None
 
     # Groups and their timers
 
@@ -149,6 +151,8 @@ class Flusher:
         self._note_expired(group, changes, now)
         view = self.judge.suppression.view(group.route, group.members, now, tick)
         group.muted = frozenset(view.muted)
+        if self.events is not None and view.muted:
+            tell_muted(self.events, view, self.judge.suppression, now)
         group.seen_resolved = [(known, known.updated_at) for known in group.members if known.ends_at <= now]
         group.failed = False
         sends: list[Send] = []
@@ -259,7 +263,10 @@ class Flusher:
         )
         self.log.put(entry, changes)
         self.log.unsure.discard(send.slot)
-        record_send(self._groups.get(send.slot.group), send, changes, now, attempts=attempts, error=note)
+        group = self._groups.get(send.slot.group)
+        record_send(group, send, changes, now, attempts=attempts, error=note)
+        if self.events is not None:
+            self.events.append(Notified(now, send, group.created_at if group else send.tick))
         self._close(send, changes, now)
         return changes
 
@@ -319,6 +326,8 @@ class Flusher:
         left_before = len(group.members)
         for known, updated_at in group.seen_resolved:
             if known in group.members and known.updated_at == updated_at and not self._owed(group, known):
+                if self.events is not None:
+                    self.events.append(resolved(known, group, now))
                 self.leave(group, known)
         group.seen_resolved = []
         group.settled_at = group.tick
