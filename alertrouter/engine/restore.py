@@ -64,7 +64,8 @@ class _Restore:
         seen_at = self._state.seen_at
         for alert in self._state.alerts:
             known = Known(alert, engine.routing.route.match(alert.labels))
-            if seen_at is not None and known.ends_at > seen_at:
+            # Heartbeats move ends that lie ahead; one that was past when it was reported is an end for good.
+            if seen_at is not None and known.ends_at > max(seen_at, known.updated_at):
                 known.ends_at += self._end_grace
             known.over = alert.ends_at is not None and seen_at is not None and alert.ends_at <= seen_at
             engine.known[alert.labels] = known

@@ -255,3 +255,13 @@ def test_an_end_that_heartbeats_moved_gets_some_grace_after_a_crash() -> None:
     known = t.known("A")
     assert known is not None
     assert known.ends_at == 315 * SECOND
+
+
+def test_what_was_called_resolved_just_before_a_crash_stays_resolved() -> None:
+    t = Timeline()
+    t.at(0).fire("A")
+    t.at(200).resolve("A")
+    t.at(201).restart(down_since=195, end_grace=15)
+    known = t.known("A")
+    assert known is not None
+    assert known.ends_at == 200 * SECOND

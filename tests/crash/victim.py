@@ -1,0 +1,70 @@
+"""The process that dies: a real daemon that kills itself when it comes to a step."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from alertrouter import daemon
+from alertrouter.core.time import SECOND
+from alertrouter.settings import Settings
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from pathlib import Path
+    from types import FrameType
+
+    from tests.crash.steps import Step
+
+
+def context() -> ForkServerContext:
+    """Processes that have the daemon imported already, so that a life takes a fraction of a second to begin."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload([__name__])
+    return found
+
+
+def begin(
+    processes: ForkServerContext, folder: Path, log: Path, step: Step | None, time: int
+) -> ForkServerProcess:
+    """Start a daemon on this folder that kills itself when it comes to the step for the n-th time."""
+    process = processes.Process(target=_live, args=(str(folder), str(log), step, time), daemon=True)
+    process.start()
+    return process
+
+
+def _live(folder: str, log: str, step: Step | None, time: int) -> None:
+    with open(log, "wb", buffering=0) as said:
+        os.dup2(said.fileno(), 2)
+    if step is not None:
+        _arm(step, time)
+    sys.exit(
+        daemon.run(
+            Settings(
+                config_file=f"{folder}/alertmanager.yml",
+                storage_path=f"{folder}/data",
+                web_listen_address=("127.0.0.1:0",),
+                data_maintenance_interval=SECOND,
+                alerts_gc_interval=SECOND,
+            )
+        )
+    )
+
+
+def _arm(step: Step, time: int) -> None:
+    code, wanted = step.code, step.event
+    left = time
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        nonlocal left
+        if frame.f_code is code and event == wanted:
+            left -= 1
+            if left <= 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.setprofile(watch)
+    sys.setprofile(watch)
