@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,6 +46,23 @@ inhibit_rules:
 """
 END = 6000
 
+_OTHER = """    - matchers: [team="other"]
+      receiver: quiet
+"""
+_FIRST = """    - matchers: [group="one"]
+      receiver: both
+      group_by: [group]
+      continue: true
+"""
+# Edits that concern no alert of the stories.
+EDITS = {
+    "nothing": CONFIG,
+    "a receiver added": CONFIG.replace("receivers:\n", "receivers:\n  - name: new\n"),
+    "a route added before the others": CONFIG.replace("  routes:\n", "  routes:\n" + _OTHER),
+    "a route moved": CONFIG.replace(_FIRST, _OTHER + _FIRST),
+    "an unrelated matcher edited": CONFIG.replace(_FIRST, _FIRST + _OTHER.replace("other", "another")),
+}
+
 
 def play(story: list[Event], *disturbances: tuple[int, str]) -> Timeline:
     t = Timeline(CONFIG)
@@ -54,7 +74,7 @@ def play(story: list[Event], *disturbances: tuple[int, str]) -> Timeline:
         elif event == "restart":
             t.at(at).stop().restart()
         else:
-            t.at(at).reload()
+            t.at(at).reload(EDITS[event])
     t.until(END)
     return t
 
@@ -73,8 +93,28 @@ def test_restarts_are_non_events(story: list[Event], restarts: list[int]) -> Non
 @settings(max_examples=150, deadline=None)
 @given(stories, st.lists(st.integers(0, 3500), min_size=1, max_size=3))
 def test_reloads_are_non_events(story: list[Event], reloads: list[int]) -> None:
-    disturbed = play(story, *[(at, "reload") for at in reloads])
+    disturbed = play(story, *[(at, "nothing") for at in reloads])
     assert messages(disturbed) == messages(play(story))
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories, st.lists(st.tuples(st.integers(0, 3500), st.sampled_from(sorted(EDITS))), max_size=5))
+def test_edits_that_concern_no_alert_are_non_events(story: list[Event], edits: list[tuple[int, str]]) -> None:
+    assert messages(play(story, *edits)) == messages(play(story))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hundred_reloads_and_twenty_restarts_are_non_events(seed: int) -> None:
+    chance = random.Random(seed)
+    story = [
+        Event(
+            at, chance.choice(("fire", "fire", "fire briefly", "resolve", "silence")), chance.choice("ABCD")
+        )
+        for at in sorted(chance.sample(range(3500), 40))
+    ]
+    reloads = [(chance.randrange(5000), chance.choice(sorted(EDITS))) for _ in range(100)]
+    restarts = [(chance.randrange(5000), "restart") for _ in range(20)]
+    assert messages(play(story, *reloads, *restarts)) == messages(play(story))
 
 
 @settings(max_examples=100, deadline=None)

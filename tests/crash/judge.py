@@ -85,12 +85,12 @@ def _repeated(ledger: Ledger, sent: Sequence[DecisionRecord], died_at: Sequence[
         before, last[where] = last.get(where), told
         if before is None or before.status != told.status:
             continue
-        mine = [each for each in decisions[where] if 0 <= each.at / SECOND - told.at + 0.01 < _SOON]
-        decision = min(mine, key=lambda each: each.at, default=None)
+        soon_after = (each for each in decisions[where] if 0 <= each.at / SECOND - told.at + 0.01 < _SOON)
+        marks = [each.possible_duplicate for each in sorted(soon_after, key=lambda each: each.at)]
         if before.life == told.life:
             problems.append(f"{told.path} was told twice within one life: {dict(told.status)}")
-        elif decision is not None and not decision.possible_duplicate:
+        elif marks and not marks[0]:
             problems.append(f"{told.path} was told again, and it is not marked: {dict(told.status)}")
-        elif decision is None and not any(0 <= died - told.at < _SOON for died in died_at):
+        elif not marks and not any(0 <= died - told.at < _SOON for died in died_at):
             problems.append(f"{told.path} was told again, and there is no record of it: {dict(told.status)}")
     return problems

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertrouter import daemon
@@ -15,7 +16,6 @@ from alertrouter.settings import Settings
 
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, ForkServerProcess
-    from pathlib import Path
     from types import FrameType
 
     from tests.crash.steps import Step
@@ -38,7 +38,7 @@ def begin(
 
 
 def _live(folder: str, log: str, step: Step | None, time: int) -> None:
-    with open(log, "wb", buffering=0) as said:
+    with Path(log).open("wb", buffering=0) as said:
         os.dup2(said.fileno(), 2)
     if step is not None:
         _arm(step, time)
