@@ -21,6 +21,15 @@ class Dialect(Enum):
     """VictoriaMetrics: its own functions, and durations with fractions or without a unit."""
 
 
+class KeySet(Enum):
+    """Which keys a rule file may have."""
+
+    PROMETHEUS = "prometheus"
+    """Those of Prometheus 3 alone."""
+    ALL_KNOWN = "all known"
+    """Those that vmalert, Thanos and Mimir add as well, and the wrappings of Kubernetes and Mimir."""
+
+
 class PartialResponse(Enum):
     """What an answer that lacks the data of some store means (Thanos)."""
 
@@ -106,13 +115,31 @@ class RuleGroup:
         return f"{self.file};{self.name}"
 
 
+class Stage(Enum):
+    """At which of its steps Prometheus finds a problem; each has its own form in what promtool prints."""
+
+    FILE = "file"
+    """The file cannot be read."""
+    SYNTAX = "syntax"
+    """It is no YAML."""
+    KEY = "key"
+    """A key that does not exist."""
+    TYPE = "type"
+    """A value of another kind, or a key that is there twice."""
+    VALUE = "value"
+    """A text that means nothing, such as a wrong duration."""
+    RULE = "rule"
+    """It can be read, and still cannot be right."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleProblem:
     """One thing to put right in a rule file.
 
     ``line`` and ``column`` count from 1, a line of 0 means the file as a whole. ``group`` and ``rule`` are names,
     ``rule_number`` counts from 1; they are empty, and 0, where the problem is not in a rule. ``message`` has
-    Prometheus's wording where it has one, ``hint`` says what to write instead.
+    Prometheus's wording where it has one, ``hint`` says what to write instead. ``places`` is where Prometheus itself
+    would point: nowhere, at ``0:0``, or at two places at once.
     """
 
     file: str
@@ -123,6 +150,8 @@ class RuleProblem:
     rule: str = ""
     message: str
     hint: str = ""
+    stage: Stage = Stage.RULE
+    places: str = ""
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
