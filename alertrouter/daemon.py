@@ -12,10 +12,9 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertrouter import ALERTMANAGER_VERSION, __version__, logs
+from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs
 from alertrouter.api.app import create_app
 from alertrouter.api.router import ReloadError, UnavailableError
-from alertrouter.api.web_config import WebConfigError, load_web_config, tls_context
 from alertrouter.clock import Clock, SystemClock, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
 from alertrouter.core.notification import Notification
@@ -31,6 +30,7 @@ from alertrouter.intake import Intake
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
 from alertrouter.memory import return_memory
 from alertrouter.metrics import Metrics
+from alertrouter.peer import own_peer
 from alertrouter.senders import ConfiguredSenders
 from alertrouter.serve import Server
 from alertrouter.startup import FatalError, check, check_templates, log_advice, matcher_mode
@@ -104,6 +104,8 @@ class Daemon:
         self.mode = mode
         self.metrics = Metrics(settings.features)
         self._started_at = clock.now()
+        self.peer = own_peer(settings, self._started_at)
+        self.metrics.member(self.peer)
         self._engine: Engine | None = None
         self._reload_lock = asyncio.Lock()
         self._wake = asyncio.Event()
@@ -126,8 +128,11 @@ class Daemon:
         settings = self.settings
         log.info(
             "Starting Alertmanager",
-            extra={"version": f"(version={ALERTMANAGER_VERSION}, alertrouter={__version__})"},
+            extra={
+                "version": f"(version={ALERTMANAGER_VERSION}, branch=, revision=alertrouter-{__version__})"
+            },
         )
+        log.info("Build context", extra={"build_context": build.context()})
         self._tls = _tls(settings)
         sockets = (
             systemd_sockets() if settings.web_systemd_socket else open_sockets(settings.web_listen_address)
@@ -477,14 +482,17 @@ class Daemon:
         """Read the configuration file and go on under it; ReloadError, and the old one, when it cannot be used."""
         file = str(self._config_path)
         async with self._reload_lock:
-            log.info("Loading configuration file", extra={"file": file})
+            log.info("Loading configuration file", extra={"component": "configuration", "file": file})
             try:
                 configuration = await asyncio.to_thread(self._read_configuration)
                 templates = await asyncio.to_thread(self._templates_for, configuration)
                 senders = self._senders_for(configuration, templates)
             except (ConfigError, TemplateError, FatalError, OSError) as error:
                 self.metrics.reload_failed()
-                log.error("Loading configuration file failed", extra={"file": file, "err": str(error)})  # noqa: TRY400
+                log.error(  # noqa: TRY400 - a message, not a bug
+                    "Loading configuration file failed",
+                    extra={"component": "configuration", "file": file, "err": str(error)},
+                )
                 raise ReloadError(str(error)) from None
             changes = self.engine.reconfigure(configuration.routing, self.clock.now())
             self._senders = senders
@@ -493,7 +501,9 @@ class Daemon:
             self._in_force(configuration)
             self._nudge()
             await self._clients.close_unused(senders.http_configs())
-            log.info("Completed loading of configuration file", extra={"file": file})
+            log.info(
+                "Completed loading of configuration file", extra={"component": "configuration", "file": file}
+            )
 
     async def _reload_on_signal(self) -> None:
         with contextlib.suppress(ReloadError):
@@ -545,9 +555,11 @@ class Daemon:
 def _tls(settings: Settings) -> ssl.SSLContext | None:
     if not settings.web_config_file:
         return None
-    path = Path(settings.web_config_file)
+    from alertrouter.api.tls import server_context
+    from alertrouter.api.web_config import WebConfigError
+
     try:
-        return tls_context(load_web_config(path), path.parent)
+        return server_context(Path(settings.web_config_file))
     except WebConfigError as error:
         raise FatalError(str(error)) from None
 
@@ -560,6 +572,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 def _silence_fields(silence: Silence) -> dict[str, str]:
     matchers = [f"{m.name}{m.type.value}{m.value}" for matchers in silence.matcher_sets for m in matchers]
     return {
+        "component": "silences",
         "Id": silence.id,
         "CreatedBy": silence.created_by,
         "Comment": silence.comment,

@@ -6,8 +6,7 @@ not exist here, are there with the value they have in an Alertmanager that does 
 
 from __future__ import annotations
 
-import platform
-import sys
+import re
 from typing import TYPE_CHECKING
 
 import prometheus_client
@@ -16,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from alertrouter import ALERTMANAGER_VERSION, __version__
+from alertrouter.build import LANGUAGE, MACHINE, OS
 from alertrouter.core.reason import FailureReason
 from alertrouter.core.silence import SilenceState
 from alertrouter.core.time import SECOND
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.delivery.status import LaneStatus
     from alertrouter.engine.engine import Engine
+    from alertrouter.peer import Peer
 
 # The original has no series that tell when another was created.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -55,6 +56,8 @@ INTEGRATIONS = (
     "mattermost",
 )
 
+# The original writes whole bounds of buckets without a fraction; to Prometheus 2 it is another series with one.
+_WHOLE_BOUND = re.compile(rb'\ble="(\d+)\.0"')
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SIZES = tuple(10**power for power in range(2, 9))
 
@@ -77,6 +80,23 @@ _IDLE_GAUGES = {
     "alertmanager_peer_position": "Place among the replicas that gossip.",
     "alertmanager_silences_snapshot_size_bytes": "Size of the snapshot of silences.",
     "alertmanager_nflog_snapshot_size_bytes": "Size of the snapshot of the notification log.",
+}
+# What a member that is alone in its cluster has.
+_LONE_GAUGES = {
+    "alertmanager_cluster_failed_peers": "Members that do not answer.",
+    "alertmanager_cluster_health_score": "0 is healthy.",
+    "alertmanager_cluster_messages_queued": "Gossip messages that wait.",
+}
+_LONE_COUNTERS = {
+    "alertmanager_cluster_messages_pruned_total": "Gossip messages dropped.",
+    "alertmanager_cluster_peer_name_conflicts_total": "Members with the same name.",
+    "alertmanager_cluster_peers_joined_total": "Members that came.",
+    "alertmanager_cluster_peers_left_total": "Members that went.",
+    "alertmanager_cluster_peers_update_total": "Members that changed.",
+    "alertmanager_cluster_reconnections_total": "Members found again.",
+    "alertmanager_cluster_reconnections_failed_total": "Failures to find members again.",
+    "alertmanager_cluster_refresh_join_total": "Members joined again.",
+    "alertmanager_cluster_refresh_join_failed_total": "Failures to join members again.",
 }
 
 
@@ -105,7 +125,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """All series in Prometheus' text format."""
         self._scrapes["200"].inc()
-        return prometheus_client.generate_latest(self.registry)
+        return _WHOLE_BOUND.sub(rb'le="\1"', prometheus_client.generate_latest(self.registry))
 
     def watch(self, engine: Callable[[], Engine | None], now: Callable[[], Moment]) -> None:
         """Count what the engine holds whenever somebody asks. ``engine`` gives None while there is none."""
@@ -277,6 +297,13 @@ class Metrics:
         )
         #: GET requests refused because too many were under way.
         self.gets_refused = exceeded.labels("get")
+        refused = self._counter(
+            "alertrouter_http_requests_refused_total",
+            "Requests that the web configuration file kept out, by why.",
+            "reason",
+        )
+        #: Requests that the web configuration file kept out.
+        self.refused = {why: refused.labels(why) for why in ("credentials", "rate_limit", "web_config")}
         scrapes = self._counter("promhttp_metric_handler_requests_total", "Scrapes by answer.", "code")
         self._scrapes = {code: scrapes.labels(code) for code in ("200", "500", "503")}
         self._gauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.").set(1)
@@ -406,20 +433,27 @@ class Metrics:
         )
 
     def _builds(self) -> None:
-        python = platform.python_version()
         build = self._gauge(
             "alertmanager_build_info",
             "The Alertmanager release whose behaviour this follows.",
             *("version", "revision", "branch", "goversion", "goos", "goarch", "tags"),
         )
         build.labels(
-            ALERTMANAGER_VERSION, f"alertrouter-{__version__}", "", "", sys.platform, platform.machine(), ""
+            ALERTMANAGER_VERSION,
+            f"alertrouter-{__version__}",
+            "",
+            LANGUAGE,
+            OS,
+            MACHINE,
+            "",
         ).set(1)
         own = self._gauge("alertrouter_build_info", "This program.", "version", "python_version")
-        own.labels(__version__, python).set(1)
+        own.labels(__version__, LANGUAGE.removeprefix("python")).set(1)
 
     def _idle(self) -> None:
-        self._gauge("alertmanager_cluster_enabled", "Whether replicas gossip; here they share a database.")
+        self._cluster_enabled = self._gauge(
+            "alertmanager_cluster_enabled", "Whether this is a member of a cluster."
+        )
         for name, about in _IDLE_COUNTERS.items():
             self._counter(name, about)
         for what in ("sent", "failure", "dropped"):
@@ -438,6 +472,35 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        oversize = Histogram(
+            "alertmanager_oversize_gossip_message_duration_seconds",
+            "Time to send large gossip messages.",
+            ("key",),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+
+        for key in ("nfl", "sil"):
+            oversize.labels(key)
+
+    def member(self, peer: Peer | None) -> None:
+        """This is a member of a cluster, alone in it and well; or of none."""
+        if peer is None:
+            return
+        self._cluster_enabled.set(1)
+        self._gauge("alertmanager_cluster_members", "Members that are alive, this one included.").set(1)
+        self._gauge("alertmanager_cluster_peer_info", "This member.", "peer").labels(peer.name).set(1)
+        for name, about in _LONE_GAUGES.items():
+            self._gauge(name, about)
+        for name, about in _LONE_COUNTERS.items():
+            self._counter(name, about)
+        for way in ("received", "sent"):
+            for name in (f"messages_{way}_total", f"messages_{way}_size_total"):
+                messages = self._counter(f"alertmanager_cluster_{name}", "Gossip messages.", "msg_type")
+                for kind in ("full_state", "update"):
+                    messages.labels(kind)
+        alive = self._counter("alertmanager_cluster_alive_messages_total", "Signs of life.", "peer")
+        alive.labels(peer.name)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(name, about, labels, registry=self.registry)

@@ -122,12 +122,14 @@ class Settings:
         "cluster.listen-address",
         "text",
         "0.0.0.0:9094",
-        "Accepted, without effect: replicas share a database here.",
+        "Address told to clients that ask for the members of the cluster; nobody listens on it. Empty: there is no cluster.",
     )
     cluster_advertise_address: str = _flag(
-        "cluster.advertise-address", "text", "", "Accepted, without effect here."
+        "cluster.advertise-address", "text", "", "Address told instead of it."
     )
-    cluster_peer_name: str = _flag("cluster.peer-name", "text", "", "Name of this replica.")
+    cluster_peer_name: str = _flag(
+        "cluster.peer-name", "text", "", "Name of this replica; empty: one by chance."
+    )
     cluster_peer: tuple[str, ...] = _flag(
         "cluster.peer", "texts", (), "Accepted, without effect here; repeatable."
     )

@@ -43,10 +43,16 @@ def check(settings: Settings) -> None:
     for flag in flags():
         if flag.kind == "duration" and flag.field in _POSITIVE and getattr(settings, flag.field) <= 0:
             raise FatalError(f"--{flag.flag} must be greater than 0")
-    if any(getattr(settings, f.field) != f.default for f in flags() if f.field.startswith("cluster_")):
+    if any(getattr(settings, f.field) != f.default for f in flags() if _is_of_gossip(f.field)):
         log.info("--cluster flags have no effect: replicas share a database here")
 
 
+def _is_of_gossip(field: str) -> bool:
+    return field.startswith("cluster_") and field not in _OF_THE_MEMBER
+
+
+# They say what this process is called.
+_OF_THE_MEMBER = {"cluster_listen_address", "cluster_advertise_address", "cluster_peer_name"}
 _POSITIVE = {
     "data_retention",
     "data_maintenance_interval",
@@ -75,12 +81,16 @@ def log_advice(
     used = {route.receiver.name for route in routing.route.walk()}
     for name in routing.receivers:
         if name not in used:
-            log.info("skipping creation of receiver not referenced by any route", extra={"receiver": name})
+            log.info(
+                "skipping creation of receiver not referenced by any route",
+                extra={"component": "configuration", "receiver": name},
+            )
     for route in routing.route.walk():
         if route.repeat_interval > settings.data_retention:
             log.warning(
                 "repeat_interval is longer than the data retention: the log is kept for as long as it takes",
                 extra={
+                    "component": "configuration",
                     "repeat_interval": format_duration(route.repeat_interval),
                     "retention": format_duration(settings.data_retention),
                     "route": route.key,

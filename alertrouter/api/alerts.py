@@ -34,7 +34,13 @@ class Alerts:
         message = "\n".join(problems)
         _log.error(
             "Failed to validate alerts",
-            extra={"component": "api", "path": request.path, "method": "POST", "err": message},
+            extra={
+                "component": "api",
+                "version": "v2",
+                "path": request.path,
+                "method": "POST",
+                "err": message,
+            },
         )
         return problem(400, message)
 

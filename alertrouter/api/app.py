@@ -18,7 +18,6 @@ from alertrouter.api.read_only import ReadOnly
 from alertrouter.api.receivers import Receivers
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
-from alertrouter.api.web_config import Guard
 from alertrouter.external_url import route_prefix
 from alertrouter.web.index import index_router
 
@@ -51,7 +50,9 @@ def create_app(router: Router, settings: Settings, metrics: Metrics) -> FastAPI:
             ReadOnly, prefix=route_prefix(settings.web_route_prefix, settings.web_external_url)
         )
     if settings.web_config_file:
-        app.add_middleware(Guard, path=Path(settings.web_config_file), now=router.now)
+        from alertrouter.api.guard import Guard
+
+        app.add_middleware(Guard, path=Path(settings.web_config_file), now=router.now, metrics=metrics)
     return app
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from alertrouter.delivery.status import LaneStatus, TrialOutcome
     from alertrouter.engine.engine import Engine
     from alertrouter.engine.group import AggregationGroup
+    from alertrouter.peer import Peer
 
 
 class UnavailableError(Exception):
@@ -40,6 +41,10 @@ class Router(Protocol):
     @property
     def started_at(self) -> Moment:
         """When this process started."""
+
+    @property
+    def peer(self) -> Peer | None:
+        """This process as a member of a cluster; None when it is not to be one."""
 
     def now(self) -> Moment:
         """What time it is."""

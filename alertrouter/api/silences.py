@@ -66,7 +66,13 @@ class Silences:
         except InvalidSilence as error:
             _log.error(
                 "Failed to create silence",
-                extra={"component": "api", "path": request.path, "method": "POST", "err": str(error)},
+                extra={
+                    "component": "api",
+                    "version": "v2",
+                    "path": request.path,
+                    "method": "POST",
+                    "err": str(error),
+                },
             )
             return problem(400, str(error))
         return json_answer(encode({"silenceID": saved.id}) + b"\n")

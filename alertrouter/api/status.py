@@ -10,6 +10,7 @@ from alertrouter import ALERTMANAGER_VERSION, __version__
 from alertrouter.api.http import OK, PLAIN, Answer, json_answer, text_error
 from alertrouter.api.query import read_receiver_matchers, receiver_labels
 from alertrouter.api.router import ReloadError
+from alertrouter.build import LANGUAGE
 from alertrouter.core.time import format_milliseconds
 from alertrouter.wire.writing import encode, encode_safely
 
@@ -33,16 +34,23 @@ class Server:
         self._metrics = metrics
 
     async def status(self, _: Request) -> Answer:
-        """Version, start and configuration. There is no gossip here, so the cluster is always disabled."""
+        """Version, start and configuration. There is no gossip here: a cluster is this member alone, and always ready."""
+        peer = self._router.peer
         status = {
-            "cluster": {"peers": [], "status": "disabled"},
+            "cluster": {"peers": [], "status": "disabled"}
+            if peer is None
+            else {
+                "name": peer.name,
+                "peers": [{"address": peer.address, "name": peer.name}],
+                "status": "ready",
+            },
             "config": {"original": self._router.original_config},
             "uptime": format_milliseconds(self._router.started_at),
             "versionInfo": {
                 "branch": "",
                 "buildDate": "",
                 "buildUser": "",
-                "goVersion": "",
+                "goVersion": LANGUAGE,
                 "revision": f"alertrouter {__version__}",
                 "version": ALERTMANAGER_VERSION,
             },

@@ -1,35 +1,49 @@
-"""TLS, passwords and headers of the web server: the file of ``--web.config.file`` (`api-and-cli.md` 1.7)."""
+"""The file of ``--web.config.file``: TLS, passwords and headers of the web server (`api-and-cli.md` 1.7).
+
+Imported only where there is such a file: its models take their time.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
-import hashlib
-import secrets
-import ssl
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-import bcrypt
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from starlette.datastructures import MutableHeaders
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from alertrouter.api.http import text_error
 from alertrouter.core.duration import parse_duration
 from alertrouter.core.time import Duration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from alertrouter.api.http import Answer
-    from alertrouter.core.time import Moment
-
 Version = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
+# The names are Go's; what stands beside is OpenSSL's. Those of TLS 1.3 cannot be chosen, there and here.
+CIPHERS = {
+    "TLS_AES_128_GCM_SHA256": "",
+    "TLS_AES_256_GCM_SHA384": "",
+    "TLS_CHACHA20_POLY1305_SHA256": "",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA": "ECDHE-RSA-AES128-SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA": "ECDHE-RSA-AES256-SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256": "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384": "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256": "ECDHE-RSA-AES128-GCM-SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384": "ECDHE-RSA-AES256-GCM-SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
+}
+CURVES = {"CurveP256": "P-256", "CurveP384": "P-384", "CurveP521": "P-521", "X25519": "X25519"}
+
+
+def _known(what: str, names: dict[str, str]) -> BeforeValidator:
+    def check(values: object) -> object:
+        for value in values if isinstance(values, list) else []:
+            if value not in names:
+                raise ValueError(f"unknown {what} {value!r}: use any of {', '.join(names)}")
+        return values or []
+
+    return BeforeValidator(check)
 
 
 class WebConfigError(ValueError):
@@ -59,11 +73,32 @@ class TlsServer(_Model):
     ] = "NoClientCert"
     client_ca_file: str = ""
     client_allowed_sans: list[str] = []
-    cipher_suites: list[str] = []
-    curve_preferences: list[str] = []
+    cipher_suites: Annotated[list[str], _known("cipher suite", CIPHERS)] = []
+    curve_preferences: Annotated[list[str], _known("curve", CURVES)] = []
     min_version: Version = "TLS12"
     max_version: Version = "TLS13"
     prefer_server_cipher_suites: bool = True
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.is_used:
+            return self
+        if not (self.cert or self.cert_file):
+            raise ValueError("missing one of cert or cert_file")
+        if not (self.key or self.key_file):
+            raise ValueError("missing one of key or key_file")
+        if (self.client_ca or self.client_ca_file) and self.client_auth_type in {"", "NoClientCert"}:
+            raise ValueError(
+                "a client CA without a client_auth_type: nobody would be asked for a certificate"
+            )
+        return self
+
+    @property
+    def is_used(self) -> bool:
+        """Whether TLS is spoken at all: not when the section is there and says nothing of certificates."""
+        return bool(
+            self.cert or self.key or self.cert_file or self.key_file or self.client_ca or self.client_ca_file
+        )
 
 
 class _Headers(_Model):
@@ -91,11 +126,18 @@ def _is_hash(users: dict[str, str]) -> dict[str, str]:
     return users
 
 
+_or_empty = BeforeValidator(lambda section: {} if section is None else section)
+
+
 class WebConfig(_Model):
     """The whole file."""
 
-    tls_server_config: TlsServer | None = None
-    http_server_config: _HttpServer = _HttpServer()
+    tls_server_config: Annotated[TlsServer, _or_empty] = Field(
+        default_factory=lambda: TlsServer.model_validate({})
+    )
+    http_server_config: Annotated[_HttpServer, _or_empty] = Field(
+        default_factory=lambda: _HttpServer.model_validate({})
+    )
     basic_auth_users: Annotated[dict[str, str], BeforeValidator(lambda users: _is_hash(users or {}))] = Field(
         default={}, repr=False
     )
@@ -114,173 +156,3 @@ def load_web_config(path: Path) -> WebConfig:
         # Only places and reasons: the values may be secrets.
         problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         raise WebConfigError(f"{path}: {'; '.join(problems)}") from None
-
-
-_VERSIONS = {
-    "TLS10": ssl.TLSVersion.TLSv1,
-    "TLS11": ssl.TLSVersion.TLSv1_1,
-    "TLS12": ssl.TLSVersion.TLSv1_2,
-    "TLS13": ssl.TLSVersion.TLSv1_3,
-}
-_ASKS_FOR_CERTIFICATE = {
-    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
-    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
-}
-
-
-def tls_context(config: WebConfig, folder: Path) -> ssl.SSLContext | None:
-    """What the listeners need to speak TLS; None when they should not. Files are relative to the folder.
-
-    Raises ``WebConfigError``.
-    """
-    tls = config.tls_server_config
-    if tls is None:
-        return None
-    if not (tls.cert_file and tls.key_file):
-        raise WebConfigError("tls_server_config: give both cert_file and key_file")
-    if tls.client_auth_type in {"RequestClientCert", "RequireClientCert", "RequireAnyClientCert"}:
-        raise WebConfigError(
-            f"tls_server_config: client_auth_type {tls.client_auth_type}, which takes unverified certificates, is not "
-            "supported; use VerifyClientCertIfGiven or RequireAndVerifyClientCert"
-        )
-    if tls.client_allowed_sans:
-        raise WebConfigError("tls_server_config: client_allowed_sans is not supported")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = _VERSIONS[tls.min_version]
-    context.maximum_version = _VERSIONS[tls.max_version]
-    try:
-        context.load_cert_chain(folder / tls.cert_file, folder / tls.key_file)
-        if tls.client_ca_file:
-            context.load_verify_locations(folder / tls.client_ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise WebConfigError(f"tls_server_config: {error}") from None
-    context.verify_mode = _ASKS_FOR_CERTIFICATE.get(tls.client_auth_type, ssl.CERT_NONE)
-    return context
-
-
-@dataclass(slots=True)
-class _Tokens:
-    """A bucket that fills by one with every interval."""
-
-    left: float
-    at: Moment
-
-
-@dataclass(slots=True)
-class _Loaded:
-    config: WebConfig
-    headers: Mapping[str, str]
-    tokens: _Tokens | None = field(default=None)
-
-
-_UNAUTHORIZED = text_error(401, "Unauthorized\n", (b"www-authenticate", b"Basic"))
-_TOO_MANY = text_error(429, "Too Many Requests\n")
-_BROKEN = text_error(500, "Internal Server Error\n")
-# Checking the password of a user there is not takes as long as checking a real one.
-_NOBODY = bcrypt.hashpw(b"nobody", bcrypt.gensalt(10))
-
-
-class Guard:
-    """An ASGI middleware before all others: who may come in, and how often. The file is followed as it changes."""
-
-    def __init__(self, app: ASGIApp, *, path: Path, now: Callable[[], Moment]) -> None:
-        self._app = app
-        self._path = path
-        self._now = now
-        self._stamp: tuple[int, int] | None = None
-        self._loaded: _Loaded | None = None
-        self._key = secrets.token_bytes(32)
-        self._verified: dict[bytes, bool] = {}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let one request through, or not."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        loaded = self._load()
-        if loaded is None:
-            await _answer(_BROKEN, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(dict(loaded.headers))
-            await send(message)
-
-        if not self._has_token(loaded):
-            await _answer(_TOO_MANY, with_headers)
-        elif loaded.config.basic_auth_users and not await self._is_known(loaded.config, scope):
-            await _answer(_UNAUTHORIZED, with_headers)
-        else:
-            await self._app(scope, receive, with_headers if loaded.headers else send)
-
-    def _load(self) -> _Loaded | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        stamp = (found.st_mtime_ns, found.st_size)
-        if stamp != self._stamp:
-            self._stamp = stamp
-            try:
-                config = load_web_config(self._path)
-            except WebConfigError:
-                self._loaded = None
-            else:
-                headers = config.http_server_config.headers.model_dump(by_alias=True, exclude_none=True)
-                self._loaded = _Loaded(config, headers)
-        return self._loaded
-
-    def _has_token(self, loaded: _Loaded) -> bool:
-        limit = loaded.config.rate_limit
-        if limit is None or limit.interval <= 0:
-            return True
-        now, most = self._now(), max(limit.burst, 1)
-        tokens = loaded.tokens = loaded.tokens or _Tokens(most, now)
-        tokens.left = min(most, tokens.left + max(now - tokens.at, 0) / limit.interval)
-        tokens.at = now
-        if tokens.left < 1:
-            return False
-        tokens.left -= 1
-        return True
-
-    async def _is_known(self, config: WebConfig, scope: Scope) -> bool:
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        credentials = _credentials(given)
-        if credentials is None:
-            return False
-        name, password = credentials
-        hashed = config.basic_auth_users.get(name)
-        # bcrypt is slow on purpose, and a client sends its password with every request.
-        key = hashlib.blake2b(repr((name, password, hashed)).encode(), key=self._key, digest_size=32).digest()
-        if (verified := self._verified.get(key)) is None:
-            matches = await asyncio.to_thread(_check, password, hashed.encode() if hashed else _NOBODY)
-            verified = matches and hashed is not None
-            if len(self._verified) >= 100:
-                self._verified.clear()
-            self._verified[key] = verified
-        return verified
-
-
-def _credentials(header: bytes) -> tuple[str, bytes] | None:
-    scheme, _, encoded = header.partition(b" ")
-    if scheme.lower() != b"basic":
-        return None
-    try:
-        name, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
-        return (name.decode(), password) if colon else None
-    except (binascii.Error, UnicodeDecodeError):
-        return None
-
-
-def _check(password: bytes, hashed: bytes) -> bool:
-    # bcrypt looks at 72 bytes and refuses more.
-    return bcrypt.checkpw(password[:72], hashed)
-
-
-async def _answer(answer: Answer, send: Any) -> None:
-    body = answer.body
-    assert isinstance(body, bytes)
-    headers = [*answer.headers, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -23,6 +23,7 @@ from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.intake import Intake
 from alertrouter.metrics import Metrics
+from alertrouter.peer import own_peer
 from alertrouter.settings import Settings
 from alertrouter.wire import decode_alerts
 from tests.api.play import Raw, Step
@@ -39,6 +40,7 @@ class Router:
         settings = settings or Settings()
         self.time = NOW
         self.started_at = NOW
+        self.peer = own_peer(settings, NOW)
         self.configuration = load_text(config, mode=mode)
         self.original_config = self.configuration.original
         self.loaded = Engine(
@@ -123,6 +125,7 @@ class Server:
     def __init__(self, config: str, *, mode: Mode = Mode.FALLBACK, settings: Settings | None = None) -> None:
         self.router = Router(config, mode=mode, settings=settings)
         self.metrics = Metrics((settings or Settings()).features)
+        self.metrics.member(self.router.peer)
         self.metrics.watch(lambda: None if self.router.unavailable else self.router.loaded, self.router.now)
         self.app: FastAPI = create_app(self.router, settings or Settings(), self.metrics)
 

@@ -116,7 +116,7 @@ def test_silences_live_their_life(amtool: Amtool) -> None:
 
 def test_the_configuration_is_shown(amtool: Amtool) -> None:
     assert "route:\n" in amtool("config", "show")
-    assert "disabled" in amtool("cluster", "show")
+    assert "ready" in amtool("cluster", "show")
 
 
 def test_the_routing_tree_is_read_from_the_server(amtool: Amtool) -> None:

@@ -47,7 +47,12 @@ def test_reload_says_what_is_wrong(server: Server) -> None:
 def test_status_tells_clients_what_they_look_for(server: Server) -> None:
     status = server.listed("/api/v2/status")
     assert set(status) == {"cluster", "config", "uptime", "versionInfo"}
-    assert status["cluster"] == {"peers": [], "status": "disabled"}
+    member = status["cluster"]["name"]
+    assert re.fullmatch(r"01[0-9A-HJKMNP-TV-Z]{24}", member)
+    assert status["cluster"]["status"] == "ready"
+    (peer,) = status["cluster"]["peers"]
+    assert peer["name"] == member
+    assert re.fullmatch(r"[0-9.]+:9094", peer["address"])
     assert status["uptime"] == "2026-11-21T12:00:00.923Z"
     assert status["versionInfo"]["version"] == ALERTMANAGER_VERSION
     assert set(status["versionInfo"]) == {
@@ -59,6 +64,33 @@ def test_status_tells_clients_what_they_look_for(server: Server) -> None:
         "version",
     }
     assert yaml.safe_load(status["config"]["original"])["route"]["receiver"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("flags", "peer"),
+    [
+        ({"cluster_listen_address": "10.0.0.1:9099"}, ("a", "10.0.0.1:9099")),
+        ({"cluster_advertise_address": "192.0.2.7:9094"}, ("a", "192.0.2.7:9094")),
+        ({"cluster_listen_address": "[fe80::1]:9094"}, ("a", "[fe80::1]:9094")),
+    ],
+)
+def test_the_member_is_called_what_the_flags_say(flags: dict[str, str], peer: tuple[str, str]) -> None:
+    server = Server(CONFIG, settings=Settings(cluster_peer_name="a", **flags))  # type: ignore[arg-type]
+    assert server.listed("/api/v2/status")["cluster"] == {
+        "name": "a",
+        "peers": [{"address": peer[1], "name": "a"}],
+        "status": "ready",
+    }
+
+
+def test_without_an_address_there_is_no_cluster() -> None:
+    server = Server(CONFIG, settings=Settings(cluster_listen_address=""))
+    assert server.listed("/api/v2/status")["cluster"] == {"peers": [], "status": "disabled"}
+    counted = samples(server.get("/metrics").body)
+    assert counted["alertmanager_cluster_enabled", ()] == 0
+    assert [name for name, _ in counted if name.startswith("alertmanager_cluster_")] == [
+        "alertmanager_cluster_enabled"
+    ]
 
 
 def test_silences_are_narrowed_by_state(server: Server) -> None:
@@ -162,7 +194,10 @@ def test_every_series_is_there_from_the_start(server: Server) -> None:
         for reason in FailureReason:
             key = (("integration", integration), ("reason", reason.value))
             assert counted["alertmanager_notifications_failed_total", key] == 0
-    assert counted["alertmanager_cluster_enabled", ()] == 0
+    assert counted["alertmanager_cluster_enabled", ()] == 1
+    assert counted["alertmanager_cluster_members", ()] == 1
+    assert counted["alertmanager_cluster_failed_peers", ()] == 0
+    assert b'alertmanager_notification_latency_seconds_bucket{integration="email",le="5"}' in answer.body
     assert counted["alertmanager_alerts_received_total", (("status", "firing"), ("version", "v2"))] == 0
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ssl
 from pathlib import Path
 
 import bcrypt
 import pytest
-import trustme
 
-from alertrouter.api.web_config import WebConfigError, load_web_config, tls_context
+from alertrouter.api.web_config import WebConfigError, load_web_config
 from alertrouter.settings import Settings
 from tests.api.play import Raw
 from tests.api.scenes import CONFIG
@@ -54,6 +52,52 @@ def test_the_password_opens_again_and_again(file: Path) -> None:
 @pytest.mark.parametrize("header", ["Bearer x", "Basic !", "Basic /w==", "Basic"])
 def test_a_strange_header_is_no_password(file: Path, header: str) -> None:
     assert serve(file, USERS).get("/", authorization=header).status == 401
+
+
+def refused(server: Server, why: str) -> int:
+    (line,) = [
+        line
+        for line in server.metrics.exposition().decode().splitlines()
+        if line.startswith(f'alertrouter_http_requests_refused_total{{reason="{why}"}}')
+    ]
+    return round(float(line.split()[-1]))
+
+
+def test_who_is_refused_is_counted(file: Path) -> None:
+    server = serve(file, USERS)
+    assert refused(server, "credentials") == 0
+    get(server, "/metrics", None)
+    get(server, "/metrics", "joe:wrong")
+    get(server, "/metrics", "joe:s3cret")
+    assert refused(server, "credentials") == 2
+    file.unlink()
+    server.get("/metrics")
+    assert (refused(server, "web_config"), refused(server, "rate_limit")) == (1, 0)
+
+
+def test_many_wrong_passwords_change_nothing_for_the_right_one(file: Path) -> None:
+    server = serve(file, USERS)
+    assert get(server, "/-/healthy", "joe:s3cret").status == 200
+    for number in range(120):
+        assert get(server, "/-/healthy", f"joe:{number}").status == 401
+    assert get(server, "/-/healthy", "joe:s3cret").status == 200
+
+
+@pytest.mark.parametrize("password", ["", "x" * 100, "s3cret\0", "ü\udcff"])
+def test_any_bytes_may_be_a_password(file: Path, password: str) -> None:
+    name_and_password = b"joe:" + password.encode("utf-8", "surrogateescape")
+    header = "Basic " + base64.b64encode(name_and_password).decode()
+    assert serve(file, USERS).get("/", authorization=header).status == 401
+
+
+def test_a_changed_password_counts_at_once(file: Path) -> None:
+    server = serve(file, USERS)
+    assert get(server, "/-/healthy", "joe:s3cret").status == 200
+    file.write_text(
+        USERS.replace(HASH, bcrypt.hashpw(b"another", bcrypt.gensalt(4)).decode()) + "# changed\n"
+    )
+    assert get(server, "/-/healthy", "joe:s3cret").status == 401
+    assert get(server, "/-/healthy", "joe:another").status == 200
 
 
 def test_the_file_is_followed_as_it_changes(file: Path) -> None:
@@ -108,29 +152,3 @@ def test_a_bad_file_is_refused_without_telling_secrets(file: Path, text: str) ->
 def test_a_missing_file_is_named(file: Path) -> None:
     with pytest.raises(WebConfigError, match="No such file"):
         load_web_config(file)
-
-
-def test_tls_needs_its_files(file: Path) -> None:
-    authority = trustme.CA()
-    certificate = authority.issue_cert("localhost")
-    certificate.private_key_pem.write_to_path(file.parent / "key.pem")
-    certificate.cert_chain_pems[0].write_to_path(file.parent / "cert.pem")
-    authority.cert_pem.write_to_path(file.parent / "ca.pem")
-    file.write_text("")
-    assert tls_context(load_web_config(file), file.parent) is None
-    file.write_text(
-        "tls_server_config: {cert_file: cert.pem, key_file: key.pem, client_ca_file: ca.pem, "
-        "client_auth_type: RequireAndVerifyClientCert}"
-    )
-    context = tls_context(load_web_config(file), file.parent)
-    assert context is not None
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    for bad in (
-        "{cert_file: cert.pem}",
-        "{cert_file: nowhere.pem, key_file: key.pem}",
-        "{cert_file: cert.pem, key_file: key.pem, client_auth_type: RequireAnyClientCert}",
-    ):
-        file.write_text(f"tls_server_config: {bad}")
-        with pytest.raises(WebConfigError):
-            tls_context(load_web_config(file), file.parent)
