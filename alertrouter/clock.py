@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from alertrouter.core.time import Moment
+    from alertrouter.core.time import Duration, Moment
 
 
 class Clock(Protocol):
@@ -18,6 +18,13 @@ class Clock(Protocol):
 
     async def sleep_until(self, moment: Moment) -> None:
         """Return when this moment is reached; at once when it has passed."""
+
+
+class Timer(Clock, Protocol):
+    """A clock that can also wait for a while, whatever is done to the time of day meanwhile."""
+
+    async def sleep_for(self, duration: Duration) -> None:
+        """Return after so many nanoseconds."""
 
 
 class SystemClock:
@@ -31,6 +38,10 @@ class SystemClock:
         """Return when this moment is reached, also when the clock is set back or forth meanwhile."""
         while (left := moment - time.time_ns()) > 0:
             await asyncio.sleep(min(left / 1e9, _LONGEST_NAP))
+
+    async def sleep_for(self, duration: Duration) -> None:
+        """Return after so many nanoseconds."""
+        await asyncio.sleep(duration / 1e9)
 
 
 # A clock that is set forward is noticed this much later at most.

@@ -1,0 +1,231 @@
+"""One rule as it is evaluated again and again: what it has made so far, and how it fares."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from alertrouter.rules.model import AlertingRule
+from alertrouter.rules.rendering import Rendering
+from alertrouter.rules.series import alert_series, recorded
+from alertrouter.rules.state import LimitError, Terms, Turn, evaluate, shifted, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.rule_state import AlertState
+    from alertrouter.core.time import Duration, Moment
+    from alertrouter.rules.model import RecordingRule, Rule, RuleGroup
+    from alertrouter.rules.options import Options
+    from alertrouter.rules.rendering import Questions
+    from alertrouter.rules.state import Alerts, Seen
+    from alertrouter.templating.rule_functions import Sample
+
+    Ask = Callable[[Questions], Awaitable[None]]
+    Yield = Callable[[], Awaitable[None]]
+
+# So many samples are rendered before everything else gets its turn.
+_SAMPLES_AT_ONCE = 500
+# Queries of templates that depend on each other's answers more often than this are given up.
+_MOST_ROUNDS = 10
+
+
+class Health(StrEnum):
+    """How the last evaluation of a rule ended."""
+
+    UNKNOWN = "unknown"
+    OK = "ok"
+    ERROR = "err"
+
+
+class LiveRule:
+    """A rule and its state. ``identity`` is the same after reloads and restarts.
+
+    ``evaluated_at`` is the time of day, ``seconds`` what the last evaluation took. ``series`` are those that it wrote
+    last. ``samples`` is how many the last answer had, ``series_fetched`` how many series the backend looked at, where it
+    tells. ``failing_since`` is the first evaluation of those that failed in a row.
+    """
+
+    __slots__ = (
+        "_limit",
+        "_rendering",
+        "_terms",
+        "alerts",
+        "evaluated_at",
+        "failing_since",
+        "health",
+        "identity",
+        "last_error",
+        "rule",
+        "samples",
+        "seconds",
+        "series",
+        "series_fetched",
+        "warnings",
+    )
+
+    def __init__(self, rule: Rule, identity: int, group: RuleGroup, options: Options) -> None:
+        self.rule = rule
+        self.identity = identity
+        self.alerts: Alerts = {}
+        self.series: dict[Labels, float] = {}
+        self.health = Health.UNKNOWN
+        self.last_error = ""
+        self.warnings: tuple[str, ...] = ()
+        self.failing_since: Moment | None = None
+        self.evaluated_at: Moment | None = None
+        self.seconds = 0.0
+        self.samples = 0
+        self.series_fetched: int | None = None
+        self._limit = group.limit
+        self._rendering: Rendering | None = None
+        self._terms: Terms | None = None
+        if isinstance(rule, AlertingRule):
+            self._rendering = Rendering(
+                rule, external_labels=options.external_labels, external_url=options.external_url
+            )
+            self._terms = Terms(
+                hold=rule.hold,
+                keep_firing=rule.keep_firing,
+                limit=group.limit,
+                resend_delay=options.resend_delay,
+            )
+
+    @property
+    def state(self) -> AlertState | None:
+        """The highest state of its alerts; None when it is inactive, or records."""
+        return state_of(self.alerts.values())
+
+    def adopt(self, other: LiveRule) -> None:
+        """Go on where the same rule was before it was changed."""
+        for name in (
+            "alerts",
+            "evaluated_at",
+            "failing_since",
+            "health",
+            "last_error",
+            "samples",
+            "seconds",
+            "series",
+            "series_fetched",
+            "warnings",
+        ):
+            setattr(self, name, getattr(other, name))
+
+    def shift(self, by: Duration) -> None:
+        """The clock was set by so much."""
+        self.alerts = {labels: shifted(alert, by) for labels, alert in self.alerts.items()}
+        if self.failing_since is not None:
+            self.failing_since += by
+
+    async def turn(
+        self,
+        samples: Sequence[Sample],
+        at: Moment,
+        *,
+        complete: bool,
+        questions: Questions,
+        ask: Ask,
+        let_others_run: Yield,
+    ) -> Turn:
+        """What an answer makes of the alerts; they are not replaced yet. Raises SameLabelsError or LimitError."""
+        assert self._terms is not None
+        if not samples and not self.alerts:
+            return Turn()
+        seen = await self._seen(samples, at, questions, ask, let_others_run)
+        turn = evaluate(self.alerts, seen, at, self._terms, complete=complete)
+        assert self._rendering is not None
+        self._rendering.settled = self._rendering.settled or complete
+        return turn
+
+    async def _seen(
+        self, samples: Sequence[Sample], at: Moment, questions: Questions, ask: Ask, let_others_run: Yield
+    ) -> dict[Labels, Seen]:
+        assert self._rendering is not None
+        for _ in range(_MOST_ROUNDS):
+            self._rendering.failures.clear()
+            seen: dict[Labels, Seen] = {}
+            for start in range(0, len(samples), _SAMPLES_AT_ONCE):
+                if start:
+                    await let_others_run()
+                part = (
+                    samples[start : start + _SAMPLES_AT_ONCE] if len(samples) > _SAMPLES_AT_ONCE else samples
+                )
+                self._rendering.render(part, seen, before=self.alerts, at=at, questions=questions)
+            if not questions.wanted:
+                return seen
+            await ask(questions)
+        questions.wanted.clear()
+        return seen
+
+    def template_failures(self) -> list[str]:
+        """What went wrong with templates in the last evaluation, each once."""
+        if self._rendering is None or not self._rendering.failures:
+            return []
+        return list(dict.fromkeys(failure.message for failure in self._rendering.failures))
+
+    def record(self, rule: RecordingRule, samples: Sequence[Sample]) -> dict[Labels, float]:
+        """The series that a recording rule makes of an answer. Raises SameLabelsError or LimitError."""
+        made = recorded(rule, samples)
+        if 0 < self._limit < len(made):
+            raise LimitError(f"exceeded limit of {self._limit} with {len(made)} series")
+        return made
+
+    def shown_series(self) -> dict[Labels, float]:
+        """The series that tell of its alerts."""
+        return alert_series(self.alerts)
+
+
+def identities(group: RuleGroup) -> list[int]:
+    """Who the rules of a group are: name and label texts; of several that are alike, the first, the second, ….
+
+    An alert belongs to the same rule after its expression, ``for`` or annotations changed (`rules.md` 1.7).
+    """
+    counts: Counter[tuple[str, ...]] = Counter()
+    found = []
+    for rule in group.rules:
+        if isinstance(rule, AlertingRule):
+            texts = [(name, template.text) for name, template in sorted(rule.labels.items())]
+        else:
+            texts = sorted(rule.labels.items())
+        key = (group.key, type(rule).__name__, rule.name, *(part for pair in texts for part in pair))
+        text = "\0".join([*key, str(counts[key])])
+        found.append(xxhash.xxh64_intdigest(text.encode("utf-8", "surrogatepass")))
+        counts[key] += 1
+    return found
+
+
+def same(one: RuleGroup, other: RuleGroup) -> bool:
+    """Whether two groups say the same, wherever in the file."""
+    return _said(one) == _said(other)
+
+
+def _said(group: RuleGroup) -> tuple[object, ...]:
+    rules = [
+        (
+            type(rule).__name__,
+            rule.name,
+            rule.expression,
+            rule.debug,
+            rule.update_entries_limit,
+            _texts(rule.labels.items()),
+            (rule.hold, rule.keep_firing, _texts(rule.annotations.items()))
+            if isinstance(rule, AlertingRule)
+            else (),
+        )
+        for rule in group.rules
+    ]
+    fields = [
+        getattr(group, name) for name in group.__dataclass_fields__ if name not in {"rules", "line", "labels"}
+    ]
+    return (*fields, dict(group.labels), rules)
+
+
+def _texts(pairs: Iterable[tuple[str, object]]) -> list[tuple[str, str]]:
+    return sorted(
+        (name, text if isinstance(text, str) else getattr(text, "text", "")) for name, text in pairs
+    )

@@ -1,0 +1,195 @@
+"""From the samples of an answer to the labels and annotations of alerts (`rules.md` 2.4, 2.5).
+
+Rendering is most of what an evaluation costs, and most alerts look as they did a minute ago. So it is found out once for
+each text what it depends on, and what cannot have changed is not rendered again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from alertrouter.core.labels import Labels
+from alertrouter.core.rule_state import AlertState
+from alertrouter.rules.series import NAME, SameLabelsError
+from alertrouter.rules.state import Seen
+from alertrouter.templating.rule_functions import Histogram, LabelMap, RuleEnvironment
+from alertrouter.templating.rule_templates import RuleData
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alertrouter.core.rule_state import RuleAlertState
+    from alertrouter.core.time import Moment
+    from alertrouter.rules.model import AlertingRule
+    from alertrouter.rules.state import Alerts
+    from alertrouter.templating.errors import TemplateError
+    from alertrouter.templating.rule_functions import Sample
+    from alertrouter.templating.rule_templates import RuleTemplate
+
+_ALERTNAME: Final = "alertname"
+_LABELS: Final = re.compile(r"(?:\$labels|\.Labels)\b(?:\.(\w+))?")
+# The dot by itself, which has everything in it, and what is another thing every time.
+_ANYTHING: Final = re.compile(
+    r"[\s(|{]\.(?!\w)|\$(?![\w.])|\bquery\b|\bnow\b|\btemplate\b|\bblock\b|\brange\b"
+)
+
+
+class Questions:
+    """The queries that templates ask, once each in an iteration of a group.
+
+    Templates cannot wait. What is not answered yet is noted in ``wanted`` and fails; when it is answered, everything is
+    rendered again.
+    """
+
+    def __init__(self) -> None:
+        self.wanted: dict[str, None] = {}
+        self._answers: dict[str, Sequence[Sample] | Exception] = {}
+
+    def query(self, expression: str) -> Sequence[Sample]:
+        """The answer, if there is one by now. Raises what was answered instead."""
+        answer = self._answers.get(expression)
+        if answer is None:
+            self.wanted[expression] = None
+            raise LookupError("not answered yet")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def answered(self, expression: str, answer: Sequence[Sample] | Exception) -> None:
+        """This is the answer."""
+        self._answers[expression] = answer
+        self.wanted.pop(expression, None)
+
+
+class _Text:
+    """A label or an annotation of a rule."""
+
+    __slots__ = ("name", "of_labels", "of_value", "template", "text")
+
+    def __init__(self, name: str, template: RuleTemplate, hidden: frozenset[str]) -> None:
+        text = template.text
+        self.name = name
+        self.template = template
+        #: What it always is; None when it must be rendered.
+        self.text = None if "{{" in text else text
+        #: It shows nothing that alerts with the same labels and the same value could differ in.
+        self.of_labels = not _ANYTHING.search(text) and all(
+            found is not None and found not in hidden for found in _names(text)
+        )
+        #: It may show the value.
+        self.of_value = "alue" in text
+
+
+def _names(text: str) -> list[str | None]:
+    return [found.group(1) for found in _LABELS.finditer(text)]
+
+
+class Rendering:
+    """The labels and annotations of one alerting rule, prepared.
+
+    ``failures`` are the errors of templates since it was last emptied: their texts stand in the alerts. ``settled``: the
+    annotations of the alerts that are there were made by this rule, not by one that was changed since or that ran in
+    another process.
+    """
+
+    def __init__(self, rule: AlertingRule, *, external_labels: Mapping[str, str], external_url: str) -> None:
+        self.failures: list[TemplateError] = []
+        self.settled = False
+        self._rule = rule
+        self._external_labels = LabelMap(external_labels)
+        self._external_url = external_url
+        # Of these a sample may have another value than its alert.
+        hidden = frozenset({*rule.labels, NAME, _ALERTNAME})
+        self._labels = [_Text(name, rule.labels[name], hidden) for name in sorted(rule.labels)]
+        self._annotations = [_Text(name, rule.annotations[name], hidden) for name in sorted(rule.annotations)]
+        self._same_labels = all(each.of_labels or each.text is not None for each in self._annotations)
+        self._constant = (
+            Labels.in_order([(each.name, each.template.text) for each in self._annotations])
+            if all(each.text is not None for each in self._annotations)
+            else None
+        )
+
+    def render(
+        self,
+        samples: Sequence[Sample],
+        seen: dict[Labels, Seen],
+        *,
+        before: Alerts,
+        at: Moment,
+        questions: Questions,
+    ) -> None:
+        """Add what the samples say of which alert. Raises SameLabelsError.
+
+        It counts only when ``questions`` wants no more answers afterwards.
+        """
+        environment = RuleEnvironment(now=at, external_url=self._external_url, query=questions.query)
+        for sample in samples:
+            data: RuleData | None = None
+            pairs = dict(sample.labels)
+            pairs.pop(NAME, None)
+            for each in self._labels:
+                text = each.text
+                if text is None:
+                    data = data or self._data(sample)
+                    text = self._expand(each, data, environment)
+                if text:
+                    pairs[each.name] = text
+                else:
+                    pairs.pop(each.name, None)
+            pairs[_ALERTNAME] = self._rule.name
+            labels = Labels([pair for pair in pairs.items() if pair[1]])
+            known = before.get(labels)
+            value = str(sample.value.__go_string__()) if isinstance(sample.value, Histogram) else sample.value
+            if labels in seen and not questions.wanted:
+                raise SameLabelsError(
+                    "vector contains metrics with the same labelset after applying alert labels"
+                )
+            seen[labels] = Seen(self._annotations_of(known, sample, value, data, environment), value)
+
+    def _annotations_of(
+        self,
+        known: RuleAlertState | None,
+        sample: Sample,
+        value: float | str,
+        data: RuleData | None,
+        environment: RuleEnvironment,
+    ) -> Labels:
+        if self._constant is not None:
+            return self._constant
+        if known is not None and not (
+            self.settled and known.keep_firing_since is None and known.state is not AlertState.RESOLVED
+        ):
+            known = None
+        if known is not None and self._same_labels and known.value == value:
+            return known.annotations
+        made = []
+        for each in self._annotations:
+            text = each.text
+            if text is None:
+                if (
+                    known is not None
+                    and each.of_labels
+                    and not each.of_value
+                    and each.name in known.annotations
+                ):
+                    text = known.annotations[each.name]
+                else:
+                    data = data or self._data(sample)
+                    text = self._expand(each, data, environment)
+            made.append((each.name, text))
+        return Labels.in_order(made)
+
+    def _data(self, sample: Sample) -> RuleData:
+        return RuleData(
+            sample.labels,
+            sample.value,
+            external_labels=self._external_labels,
+            external_url=self._external_url,
+        )
+
+    def _expand(self, text: _Text, data: RuleData, environment: RuleEnvironment) -> str:
+        expanded, failure = text.template.expand_or_say_why(data, environment)
+        if failure is not None:
+            self.failures.append(failure)
+        return expanded
