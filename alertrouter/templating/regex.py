@@ -40,16 +40,16 @@ _MOST_WORK = 100_000_000
 
 def search(pattern: str, text: str) -> bool:
     """Whether the pattern matches anywhere in the text. RegexError for a bad pattern."""
-    return _compiled(pattern).search(_whole(text)) is not None
+    return compiled_pattern(pattern).search(_whole(text)) is not None
 
 
 def replace_all(pattern: str, replacement: str, text: str) -> str:
     """The text with every match replaced; ``$1``, ``${name}`` and ``$$`` as Go expands them."""
     try:
-        compiled = _compiled(pattern)
+        compiled = compiled_pattern(pattern)
     except RegexError as error:
         raise RegexError(f"regexp: Compile({_backquoted(pattern)}): {error}") from None
-    expand = _expansion(replacement)
+    expand = expansion(replacement)
     text = _whole(text)
     written: list[str] = []
     at = copied = 0
@@ -79,7 +79,8 @@ def _whole(text: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> Any:
+def compiled_pattern(pattern: str) -> Any:
+    """The pattern as RE2 compiled it, with ``search`` and ``groupindex``; RegexError if Go would not take it."""
     if len(pattern) > _LONGEST_PATTERN:
         raise RegexError("error parsing regexp: expression too long")
     if re.search(r"(?<!\\)(?:\\\\)*\\C", pattern):
@@ -110,7 +111,8 @@ def _backquoted(pattern: str) -> str:
 
 
 @lru_cache(maxsize=512)
-def _expansion(replacement: str) -> Callable[[Any], str]:
+def expansion(replacement: str) -> Callable[[Any], str]:
+    """What makes a text of a match: ``$1``, ``${name}`` and ``$$`` as Go expands them."""
     if "$" not in replacement:
         return lambda _: replacement
     parts: list[str | tuple[str]] = []
