@@ -7,6 +7,7 @@ import contextlib
 import gc
 import logging
 import signal
+import socket
 import time
 import uuid
 from pathlib import Path
@@ -24,6 +25,7 @@ from alertrouter.delivery.deliver import Delivery
 from alertrouter.delivery.ports import DeliverySettings, Limits
 from alertrouter.delivery.trial import try_out
 from alertrouter.engine.engine import Engine, EngineSettings
+from alertrouter.events import EventMetrics, EventRecorder
 from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
@@ -42,7 +44,6 @@ from alertrouter.templating.templates import Templates
 from alertrouter.wire import decode_alerts
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
@@ -115,6 +116,7 @@ class Daemon:
         self._config_path = Path(settings.config_file)
         self._tls: ssl.SSLContext | None = None
         self._template_problems: Sequence[Problem] = ()
+        self._recorder: EventRecorder | None = None
         self._senders: ConfiguredSenders
         self._store: Store
         self._journal: Journal
@@ -147,6 +149,7 @@ class Daemon:
             configuration = self._read_configuration()
             self._senders = self._senders_for(configuration, self._templates_for(configuration))
             await self._open_store(stack)
+            await self._record_events(configuration, stack)
             await self._begin(configuration, stack)
             self._on_signals(stack)
             await self._serve(sockets, stack)
@@ -164,6 +167,15 @@ class Daemon:
             Store.open, settings.storage_url or settings.storage_path, self.clock
         )
         stack.callback(self._store.close)
+
+    async def _record_events(self, configuration: Configuration, stack: contextlib.AsyncExitStack) -> None:
+        if "event-recorder" not in self.settings.features:
+            return
+        self._recorder = EventRecorder(
+            instance=socket.gethostname(), clock=self.clock, metrics=EventMetrics(self.metrics.registry)
+        )
+        await self._recorder.begin(configuration.event_recorder)
+        stack.push_async_callback(self._recorder.close)
 
     async def _begin(self, configuration: Configuration, stack: contextlib.AsyncExitStack) -> None:
         """Load what is remembered and start to act on it."""
@@ -187,6 +199,7 @@ class Daemon:
         )
         grace = 0 if self._store.stopped_in_order else _WRITE_BEHIND + self._journal.settings.write_behind
         changes = engine.load(state, self.clock.now(), end_grace=grace)
+        engine.watch(self._recorder)
         self._intake = Intake(engine, self.mode)
         self._journal.start()
         stack.push_async_callback(self._journal.close)
@@ -500,6 +513,8 @@ class Daemon:
             self._journal.write(changes)
             self._in_force(configuration)
             self._nudge()
+            if self._recorder is not None:
+                await self._recorder.reconfigure(configuration.event_recorder)
             await self._clients.close_unused(senders.http_configs())
             log.info(
                 "Completed loading of configuration file", extra={"component": "configuration", "file": file}

@@ -77,6 +77,10 @@ def log_advice(
         hint = {"hint": warning.hint} if warning.hint else {}
         place = {"where": f"{warning.file}:{warning.line}:{warning.column}", "path": warning.path}
         log.warning(warning.message, extra=place | hint)
+    if configuration.event_recorder is not None and "event-recorder" not in settings.features:
+        log.warning(
+            "event_recorder has no effect", extra={"hint": "start with --enable-feature=event-recorder"}
+        )
     routing = configuration.routing
     used = {route.receiver.name for route in routing.route.walk()}
     for name in routing.receivers:

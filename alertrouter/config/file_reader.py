@@ -74,16 +74,27 @@ class FileReader:
                 for key in ("mute_time_intervals", "time_intervals")
                 for place, node in enumerate(getattr(top, key))
             ],
-            tracing=self._read_unused(TracingConfig, top.tracing, "tracing"),
-            event_recorder=self._read_unused(EventRecorderConfig, top.event_recorder, "event_recorder"),
+            tracing=self._read_optional(TracingConfig, top.tracing, "tracing"),
+            event_recorder=self._read_event_recorder(top.event_recorder),
             options=self._read_options(top.alertrouter),
         )
 
-    def _read_unused(self, model: type[Model], node: Node | None, key: str) -> Model | None:
-        if node is None or _is_null(node):
+    def _read_optional(self, model: type[Model], node: Node | None, key: str) -> Model | None:
+        return None if node is None or _is_null(node) else self._reader.read(model, node, (key,))
+
+    def _read_event_recorder(self, node: Node | None) -> EventRecorderConfig | None:
+        read = self._read_optional(EventRecorderConfig, node, "event_recorder")
+        if read is None:
             return None
-        self._reader.warn_at(node, (key,), (), "has no effect here", "it may stay for Alertmanager's sake")
-        return self._reader.read(model, node, (key,))
+        if read.kafka_outputs:
+            self._reader.warn_at(
+                node,
+                ("event_recorder",),
+                ("kafka_outputs",),
+                "events are not written to Kafka",
+                "use file_outputs, stdout_outputs or webhook_outputs",
+            )
+        return read.in_directory(self._directory)
 
     def _read_options(self, node: Node | None) -> Options:
         if node is None or _is_null(node):

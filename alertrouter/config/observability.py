@@ -1,8 +1,8 @@
-"""``tracing`` and ``event_recorder`` (`config.md` 9): read and checked like Alertmanager's, without effect here."""
+"""``tracing`` and ``event_recorder`` (`config.md` 9): read and checked as Alertmanager does."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
@@ -19,9 +19,13 @@ from alertrouter.config.fields import (
     Text,
     text_of,
 )
-from alertrouter.config.http import Header, HttpConfig, TlsConfig
+from alertrouter.config.http import Header, HttpConfig, TlsConfig, joined
 from alertrouter.config.problem import ConfigProblem
+from alertrouter.config.url import SECRET
 from alertrouter.core.time import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _client_type(value: object) -> str:
@@ -39,7 +43,7 @@ def _compression(value: object) -> str:
 
 
 class TracingConfig(ConfigModel):
-    """Where Alertmanager sends its own traces."""
+    """Where our own traces go."""
 
     client_type: Annotated[str, PlainValidator(_client_type)] = "grpc"
     endpoint: Text = ""
@@ -70,6 +74,10 @@ class FileOutput(ConfigModel):
             raise ConfigProblem("event_recorder file output requires a path")
         return self
 
+    def in_directory(self, directory: Path) -> Self:
+        """A copy whose relative path starts at the directory."""
+        return self.model_copy(update={"path": joined(directory, self.path)})
+
 
 class WebhookOutput(ConfigModel):
     url: SecretUrl = SecretUrl()
@@ -89,12 +97,20 @@ class WebhookOutput(ConfigModel):
     def _check(self) -> Self:
         if not self.url:
             raise ConfigProblem("event_recorder webhook output requires a url")
+        if self.url.reveal() == SECRET:
+            raise ConfigProblem("event_recorder webhook output requires an absolute http(s) url", at="url")
         limits = (self.batch_max_events, self.batch_max_bytes, self.batch_flush_interval)
         if min(limits) < 0:
             raise ConfigProblem("event_recorder webhook batch settings cannot be negative")
         if any(limits) and not self.batch:
             raise ConfigProblem("event_recorder webhook batch settings require batch: true")
         return self
+
+    def in_directory(self, directory: Path) -> Self:
+        """A copy whose relative paths start at the directory."""
+        if self.http_config is None:
+            return self
+        return self.model_copy(update={"http_config": self.http_config.in_directory(directory)})
 
 
 class KafkaOutput(ConfigModel):
@@ -133,6 +149,12 @@ class KafkaOutput(ConfigModel):
             )
         return self
 
+    def in_directory(self, directory: Path) -> Self:
+        """A copy whose relative paths start at the directory."""
+        if self.tls_config is None:
+            return self
+        return self.model_copy(update={"tls_config": self.tls_config.in_directory(directory)})
+
 
 class StdoutOutput(ConfigModel):
     type_name: ClassVar[str] = "eventrecorder.StdoutOutput"
@@ -140,7 +162,7 @@ class StdoutOutput(ConfigModel):
 
 
 class EventRecorderConfig(ConfigModel):
-    """Where Alertmanager writes its events."""
+    """Where events are written. It acts where the feature ``event-recorder`` is on."""
 
     file_outputs: ListOf[FileOutput] = ()
     webhook_outputs: ListOf[WebhookOutput] = ()
@@ -148,3 +170,12 @@ class EventRecorderConfig(ConfigModel):
     stdout_outputs: ListOf[StdoutOutput] = ()
 
     type_name: ClassVar[str] = "eventrecorder.Config"
+
+    def in_directory(self, directory: Path) -> Self:
+        """A copy whose relative paths start at the directory of the configuration file (`config.md` 1.7)."""
+        return self.model_copy(
+            update={
+                name: tuple([output.in_directory(directory) for output in getattr(self, name)])
+                for name in ("file_outputs", "webhook_outputs", "kafka_outputs")
+            }
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from alertrouter.core.time import MINUTE, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from alertrouter.config import Configuration
 
@@ -269,18 +269,51 @@ def test_secret_files_that_cannot_be_read_are_warned_of(tmp_path: Path) -> None:
     ]
 
 
-def test_blocks_without_effect_are_warned_of() -> None:
+def test_events_are_not_written_to_kafka_which_is_warned_of() -> None:
     configuration = read("""\
         route: {receiver: r}
         receivers: [{name: r}]
         tracing: {endpoint: 'here:4317'}
-        event_recorder: {stdout_outputs: [~]}
+        event_recorder:
+          stdout_outputs: [~]
+          kafka_outputs: [{brokers: ['here:9092'], topic: events}]
     """)
     assert list(map(str, configuration.warnings)) == [
-        "alertmanager.yml:3:10: tracing: has no effect here (it may stay for Alertmanager's sake)",
-        "alertmanager.yml:4:17: event_recorder: has no effect here (it may stay for Alertmanager's sake)",
+        "alertmanager.yml:6:3: event_recorder.kafka_outputs: events are not written to Kafka (use file_outputs, stdout_outputs or webhook_outputs)"
     ]
     assert "endpoint: here:4317" in configuration.original
+
+
+def test_paths_of_the_event_recorder_start_beside_the_file() -> None:
+    text = dedent("""\
+        route: {receiver: r}
+        receivers: [{name: r}]
+        event_recorder:
+          file_outputs: [{path: events.jsonl}, {path: /var/log/events.jsonl}]
+          webhook_outputs:
+          - url: https://hook.example/
+            http_config: {tls_config: {ca_file: ca.pem}}
+          kafka_outputs: [{brokers: ['here:9092'], topic: events, tls_config: {ca_file: ca.pem}}]
+    """)
+    recorder = load_text(text, directory=Path("/etc/am")).event_recorder
+    assert recorder is not None
+    assert [each.path for each in recorder.file_outputs] == ["/etc/am/events.jsonl", "/var/log/events.jsonl"]
+    [webhook] = recorder.webhook_outputs
+    assert webhook.http_config is not None
+    assert webhook.http_config.tls_config.ca_file == "/etc/am/ca.pem"
+    [kafka] = recorder.kafka_outputs
+    assert kafka.tls_config is not None
+    assert kafka.tls_config.ca_file == "/etc/am/ca.pem"
+
+
+def test_a_masked_url_is_no_address_for_events() -> None:
+    assert complaints("""\
+        route: {receiver: r}
+        receivers: [{name: r}]
+        event_recorder: {webhook_outputs: [{url: <secret>}]}
+    """) == [
+        "alertmanager.yml:3:42: event_recorder.webhook_outputs[0].url: event_recorder webhook output requires an absolute http(s) url"
+    ]
 
 
 def test_references_to_a_secret_manager_are_refused_where_they_would_be_used() -> None:
