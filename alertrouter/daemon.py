@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs
 from alertrouter.api.app import create_app
+from alertrouter.api.caller import BY_SIGNAL
 from alertrouter.api.router import ReloadError, UnavailableError
 from alertrouter.clock import Clock, SystemClock, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
@@ -29,6 +30,7 @@ from alertrouter.events import EventMetrics, EventRecorder
 from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
+from alertrouter.keep_history import HistoryKeeper
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
 from alertrouter.memory import return_memory
 from alertrouter.metrics import Metrics
@@ -37,6 +39,7 @@ from alertrouter.senders import ConfiguredSenders
 from alertrouter.serve import Server
 from alertrouter.startup import FatalError, check, check_templates, log_advice, matcher_mode
 from alertrouter.store.errors import StoreError
+from alertrouter.store.history import Action
 from alertrouter.store.journal import Journal
 from alertrouter.store.store import Store
 from alertrouter.templating.errors import TemplateError
@@ -46,7 +49,11 @@ from alertrouter.wire import decode_alerts
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from sqlalchemy import Connection
+
+    from alertrouter.api.caller import Caller
     from alertrouter.config import Problem
     from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.receiver import Integration, Receiver
@@ -230,7 +237,7 @@ class Daemon:
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         gc.enable()
-        for task in (self._dispatch(), self._keep_house()):
+        for task in (self._dispatch(), self._keep_house(), self._keep_history()):
             running = asyncio.create_task(task)
             running.add_done_callback(self._task_ended)
             stack.push_async_callback(_cancelled, running)
@@ -327,8 +334,23 @@ class Daemon:
     def _maintain(self, now: Moment) -> None:
         begun = time.perf_counter()
         self._journal.write(self.engine.maintain(now))
-        self._journal.sweep(now - self.settings.data_retention)
         self.metrics.maintained(time.perf_counter() - begun)
+
+    async def _keep_history(self) -> None:
+        settings = self.settings
+        keeper = HistoryKeeper(
+            self._store,
+            self._journal,
+            retention=settings.history_retention,
+            max_size=settings.history_max_size,
+        )
+        sweep_at = self.clock.now() + settings.data_maintenance_interval
+        while True:
+            await self.clock.sleep_until(self.clock.now() + _WRITE_BEHIND)
+            await keeper.index()
+            if self.clock.now() >= sweep_at:
+                sweep_at = self.clock.now() + settings.data_maintenance_interval
+                await keeper.sweep(self.clock.now())
 
     # What the API asks (`api.router.Router`)
 
@@ -455,6 +477,17 @@ class Daemon:
     def _unwritable(self) -> str:
         return f"the database cannot be written: {self._journal.problem}"
 
+    def acted(self, action: str, subject: str, caller: Caller, outcome: str = "") -> None:
+        """Note what somebody did."""
+        if self._engine is not None:
+            done = Action(self.clock.now(), action, subject, caller.user, caller.address, outcome)
+            self._journal.acted(done)
+
+    def reader(self) -> AbstractContextManager[Connection]:
+        """A connection to read what happened."""
+        self.engine  # noqa: B018 - not loaded yet: say so
+        return self._store.reader()
+
     # Configuration
 
     def _read_configuration(self) -> Configuration:
@@ -521,8 +554,12 @@ class Daemon:
             )
 
     async def _reload_on_signal(self) -> None:
-        with contextlib.suppress(ReloadError):
+        try:
             await self.reload()
+        except ReloadError as error:
+            self.acted("reload requested", "", BY_SIGNAL, str(error))
+        else:
+            self.acted("reload requested", "", BY_SIGNAL, "done")
 
     def _in_force(self, configuration: Configuration) -> None:
         now = self.clock.now()

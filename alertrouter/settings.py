@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, NamedTuple
 
-from alertrouter.core.time import HOUR, MILLISECOND, MINUTE, SECOND, Duration
+from alertrouter.core.time import DAY, HOUR, MILLISECOND, MINUTE, SECOND, Duration
 
 
 class Flag(NamedTuple):
     """One flag of the daemon, as the command line and the documentation need it.
 
-    ``kind`` is ``text``, ``texts`` (repeatable), ``bool``, ``integer``, ``float`` or ``duration``.
+    ``kind`` is ``text``, ``texts`` (repeatable), ``bool``, ``integer``, ``float``, ``duration`` or ``bytes``.
     """
 
     field: str
@@ -46,7 +46,19 @@ class Settings:
         "data.retention",
         "duration",
         120 * HOUR,
-        "How long ended silences, the notification log and history are kept.",
+        "How long ended silences and the notification log are kept.",
+    )
+    history_retention: Duration = _flag(
+        "history.retention",
+        "duration",
+        30 * DAY,
+        "How long is kept what happened, who was told and who was not; 0 is no limit.",
+    )
+    history_max_size: int = _flag(
+        "history.max-size",
+        "bytes",
+        1 << 30,
+        "Largest size of the database; the oldest history goes first. As 512MB or 2GB; 0 is no limit.",
     )
     data_maintenance_interval: Duration = _flag(
         "data.maintenance-interval",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import bcrypt
 from starlette.datastructures import MutableHeaders
 
+from alertrouter.api.caller import USER
 from alertrouter.api.http import text_error
 from alertrouter.api.web_config import WebConfigError, load_web_config
 
@@ -130,6 +131,8 @@ class Guard:
         if credentials is None:
             return False
         name, password = credentials
+        # Nobody reads it before the password was found right.
+        scope[USER] = name
         users = config.basic_auth_users
         hashed = users.get(name)
         # bcrypt is slow on purpose, and a client sends its password with every request.

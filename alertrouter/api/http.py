@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
+from alertrouter.api.caller import USER, Caller
 from alertrouter.wire.writing import encode
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ class Request:
             if name == b"transfer-encoding":
                 return True
         return False
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks."""
+        client = self.scope.get("client")
+        return Caller(self.scope.get(USER, ""), client[0] if client else "")
 
     async def body(self) -> bytes:
         """The whole body, however large. Raises ``DisconnectedError`` when the client goes away before its end."""

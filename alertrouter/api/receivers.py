@@ -68,6 +68,8 @@ class Receivers:
         outcomes = await self._router.try_out(
             receiver, chosen, labels=asked.labels, annotations=asked.annotations
         )
+        answers = "; ".join(f"{each.integration}: {each.error or 'ok'}" for each in outcomes)
+        self._router.acted("receiver tested", name, request.caller, answers)
         return json_answer(encode_safely([_outcome(each) for each in outcomes]) + b"\n")
 
     def _read(self, body: bytes) -> _Test:

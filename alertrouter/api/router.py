@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
 
+    from sqlalchemy import Connection
+
+    from alertrouter.api.caller import Caller
     from alertrouter.core.receiver import Integration, Receiver
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Moment
@@ -82,6 +86,12 @@ class Router(Protocol):
         annotations: Mapping[str, str],
     ) -> Sequence[TrialOutcome]:
         """Send a test message through these integrations of a receiver; what each answered, in order."""
+
+    def acted(self, action: str, subject: str, caller: Caller, outcome: str = "") -> None:
+        """Note what somebody did; see ``store.history.Action``."""
+
+    def reader(self) -> AbstractContextManager[Connection]:
+        """A connection for ``store.history``; to be used in a thread. Raises ``UnavailableError`` or ``StoreError``."""
 
     async def reload(self) -> None:
         """Read the configuration file and go on under it. Raises ``ReloadError``."""

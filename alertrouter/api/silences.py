@@ -20,6 +20,7 @@ from alertrouter.wire.writing import encode, encode_array, encode_silence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from alertrouter.api.caller import Caller
     from alertrouter.api.http import Request
     from alertrouter.api.router import Router
     from alertrouter.core.time import Moment
@@ -75,6 +76,8 @@ class Silences:
                 },
             )
             return problem(400, str(error))
+        verb = "silence edited" if posted.id == saved.id else "silence created"
+        self._router.acted(verb, saved.id, _author(request.caller, posted.created_by))
         return json_answer(encode({"silenceID": saved.id}) + b"\n")
 
     async def get(self, request: Request) -> Answer:
@@ -94,7 +97,13 @@ class Silences:
             await self._router.expire_silence(request.parameter)
         except SilenceNotFound:
             return _NOBODY
+        self._router.acted("silence expired", request.parameter, request.caller)
         return OK
+
+
+def _author(caller: Caller, claimed: str) -> Caller:
+    """Who did it by their own account, unless a password says who it was."""
+    return caller if caller.user else caller._replace(user=claimed)
 
 
 def _not_an_id(request: Request) -> Answer:

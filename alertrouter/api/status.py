@@ -79,12 +79,14 @@ class Server:
             return await self.healthy(request)
         return Answer(503, b"" if request.method == "HEAD" else f"{why_not}\n".encode(), (PLAIN,))
 
-    async def reload(self, _: Request) -> Answer:
+    async def reload(self, request: Request) -> Answer:
         """Read the configuration file again."""
         try:
             await self._router.reload()
         except ReloadError as error:
+            self._router.acted("reload requested", "", request.caller, str(error))
             return text_error(500, f"failed to reload config: {error}\n")
+        self._router.acted("reload requested", "", request.caller, "done")
         return OK
 
     async def exposition(self, request: Request) -> Answer:

@@ -6,6 +6,7 @@ and the completion read the fields, the command gets an instance.
 
 from __future__ import annotations
 
+import re
 import stat
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
@@ -30,6 +31,8 @@ class Kind(Enum):
     FLOAT = "float"
     DURATION = "duration"
     """Go's notation with ``d`` and ``w`` besides, in nanoseconds."""
+    BYTES = "bytes"
+    """A size with a unit, as Prometheus writes it: ``512MB`` are 512 times 1024 times 1024 bytes."""
     FILE = "file"
     """A file that is there."""
     FILES = "files"
@@ -111,6 +114,7 @@ _EMPTY: dict[Kind, Any] = {
     Kind.INTEGER: 0,
     Kind.FLOAT: 0.0,
     Kind.DURATION: 0,
+    Kind.BYTES: 0,
     Kind.FILE: "",
     Kind.FILES: (),
 }
@@ -163,6 +167,22 @@ def _duration(text: str) -> int:
         raise UsageError(str(error)) from None
 
 
+_UNITS = {unit: 1024**power for power, unit in enumerate("BKMGT")}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)([BKMGT]?)(?:I?B)?", re.IGNORECASE | re.ASCII)
+
+
+def _bytes(text: str) -> int:
+    if (found := _SIZE.fullmatch(text)) is None:
+        raise UsageError(f'"{text}" is no size: write 512MB or 2GB')
+    return int(float(found[1]) * _UNITS[found[2].upper() or "B"])
+
+
+def size_text(size: int) -> str:
+    """A size in the largest unit that shows it exactly: ``1GB``."""
+    unit = next((unit for unit in "TGMK" if size and size % _UNITS[unit] == 0), "B")
+    return f"{size // _UNITS[unit]}{unit.removesuffix('B')}B"
+
+
 def _existing_file(text: str) -> str:
     try:
         mode = Path(text).stat().st_mode
@@ -184,6 +204,7 @@ _CONVERSIONS: dict[Kind, Callable[[str], Any]] = {
     Kind.INTEGER: _integer,
     Kind.FLOAT: _float,
     Kind.DURATION: _duration,
+    Kind.BYTES: _bytes,
     Kind.FILE: _existing_file,
     Kind.FILES: _existing_file,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from alertrouter.cli.flags import Flag, Kind
+from alertrouter.cli.flags import Flag, Kind, size_text
 from alertrouter.core.go_quote import quote
 
 if TYPE_CHECKING:
@@ -114,6 +114,8 @@ def _value(flag: Flag) -> str:
         from alertrouter.core.duration import format_go_duration
 
         shown = format_go_duration(flag.default)
+    elif flag.kind is Kind.BYTES:
+        shown = size_text(flag.default)
     elif flag.kind in {Kind.INTEGER, Kind.FLOAT} or flag.choices:
         shown = str(flag.default)
     elif flag.kind is Kind.TEXTS:

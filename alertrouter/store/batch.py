@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.engine.changes import Changes, StoredState
     from alertrouter.engine.slot import GroupId, Slot
+    from alertrouter.store.chunk import Chunk
+    from alertrouter.store.history import Action
     from alertrouter.store.rows import Row
 
 _Value = TypeVar("_Value")
@@ -54,6 +56,9 @@ class Statements:
                 tables.attempts,
                 tables.silence_versions,
                 tables.reloads,
+                tables.actions,
+                tables.history_chunks,
+                tables.history_labels,
             )
         }
         self.delete = {
@@ -117,6 +122,8 @@ class Batch:
         self.attempts: list[Row] = []
         self.silence_versions: list[Row] = []
         self.reloads: list[Row] = []
+        self.actions: list[Row] = []
+        self._chunks: list[Chunk] = []
         self._names: dict[int, Row] = {}
 
     # Gathering
@@ -216,6 +223,14 @@ class Batch:
         """A configuration came into force."""
         self.reloads.append((at, config_hash, rows.plain(config)))
 
+    def act(self, action: Action) -> None:
+        """Somebody did something."""
+        self.actions.append(rows.action_row(action))
+
+    def index(self, chunk: Chunk) -> None:
+        """The index over some lines of history."""
+        self._chunks.append(chunk)
+
     def note(self, name: str, value: int | None) -> None:
         """A line of ``meta``; None deletes it."""
         self._meta[name] = value
@@ -238,6 +253,8 @@ class Batch:
     def keep_history(self, at_most: int) -> int:
         """Forget the state, which will be written as a whole; how many lines of history were too many to keep."""
         self._forget_state()
+        # They are made again.
+        self._chunks.clear()
         lost = 0
         for lines in self._history().values():
             surplus = max(0, len(lines) - at_most)
@@ -268,6 +285,7 @@ class Batch:
             tables.attempts: self.attempts,
             tables.silence_versions: self.silence_versions,
             tables.reloads: self.reloads,
+            tables.actions: self.actions,
         }
 
     # Writing
@@ -281,6 +299,9 @@ class Batch:
                 statements.append[table].run(connection, lines)
         if self._names:
             statements.name_groups.run(connection, list(self._names.values()))
+        for chunk in self._chunks:
+            statements.append[tables.history_chunks].run(connection, [chunk.row()])
+            statements.append[tables.history_labels].run(connection, chunk.label_rows())
         self._write_alerts(connection, statements)
         for table, rows_by_key in self._keyed():
             if rows_by_key:

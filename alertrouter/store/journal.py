@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from alertrouter.engine.changes import Changes, StoredState
     from alertrouter.engine.slot import Slot
     from alertrouter.store.batch import Batch
+    from alertrouter.store.chunk import Chunk
+    from alertrouter.store.history import Action
     from alertrouter.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -134,6 +136,14 @@ class Journal:
     def reloaded(self, at: Moment, config_hash: int, config: str) -> asyncio.Future[None]:
         """Write down which configuration came into force; its text without secrets."""
         return self._put(lambda batch: batch.reloaded(at, config_hash, config), self._future())
+
+    def acted(self, action: Action) -> asyncio.Future[None]:
+        """Write down what somebody did."""
+        return self._put(lambda batch: batch.act(action), self._future())
+
+    def index(self, chunk: Chunk) -> asyncio.Future[None]:
+        """Write the index over some lines of history."""
+        return self._put(lambda batch: batch.index(chunk), self._future())
 
     def sweep(self, before: Moment) -> asyncio.Future[int]:
         """Delete history from before this moment, a little after each write; how many rows it were."""

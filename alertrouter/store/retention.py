@@ -1,10 +1,10 @@
-"""Deleting history that is past its time, a little at a time."""
+"""Deleting history that is past its time or too much, a little at a time."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, text, tuple_
 
 from alertrouter.core.time import DAY
 from alertrouter.store import tables
@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from sqlalchemy import Column, Connection
 
     from alertrouter.core.time import Moment
+
+
+_CHUNKS_AT_ONCE = 10
+_BYTES_OF_AN_INDEX_ENTRY = 30
+_GROWING = (
+    tables.alert_transitions,
+    tables.decisions,
+    tables.attempts,
+    tables.silence_versions,
+    tables.reloads,
+    tables.actions,
+    tables.past_alerts,
+    tables.history_chunks,
+    tables.history_labels,
+)
 
 
 def delete_before(connection: Connection, before: Moment, at_most: int) -> int:
@@ -26,7 +41,53 @@ def delete_before(connection: Connection, before: Moment, at_most: int) -> int:
         deleted = connection.execute(delete(key.table).where(key.in_(rows.scalar_subquery())))
         if deleted.rowcount:
             return deleted.rowcount
-    return 0
+    return _delete_chunks(connection, before)
+
+
+def _delete_chunks(connection: Connection, before: Moment) -> int:
+    """Delete the index over lines that are gone; how many rows it were."""
+    chunks, labels = tables.history_chunks.c, tables.history_labels.c
+    query = select(chunks.source, chunks.first).where(chunks.newest < before).limit(_CHUNKS_AT_ONCE)
+    gone = [tuple(row) for row in connection.execute(query)]
+    if not gone:
+        return 0
+    deleted = connection.execute(
+        delete(labels.first.table).where(tuple_(labels.source, labels.first).in_(gone))
+    )
+    connection.execute(delete(chunks.first.table).where(tuple_(chunks.source, chunks.first).in_(gone)))
+    return deleted.rowcount + len(gone)
+
+
+def size(connection: Connection) -> int:
+    """How many bytes the database takes: without what is free in its file, on PostgreSQL estimated."""
+    if connection.dialect.name == "sqlite":
+        used, free, page = [
+            connection.execute(text(f"PRAGMA {name}")).scalar() or 0
+            for name in ("page_count", "freelist_count", "page_size")
+        ]
+        return int((used - free) * page)
+    # Files do not shrink there, new lines fill the room that old ones leave: lines are counted and weighed instead.
+    return sum(_weight(connection, table.name, len(table.indexes) + 1) for table in _GROWING)
+
+
+def _weight(connection: Connection, table: str, indexes: int) -> int:
+    rows = text(
+        "SELECT CAST(coalesce(sum(n_live_tup), 0) AS bigint) FROM pg_stat_user_tables WHERE relid = CAST(:name AS regclass)"
+    )
+    sample = f"(SELECT * FROM {table} LIMIT 1000) AS sample"  # noqa: S608  # the name is ours
+    weighed = text(f"SELECT coalesce(avg(pg_column_size(sample.*)), 0) FROM {sample}")  # noqa: S608
+    count = connection.execute(rows, {"name": table}).scalar() or 0
+    average = connection.execute(weighed).scalar() or 0
+    return int(count * (float(average) + indexes * _BYTES_OF_AN_INDEX_ENTRY))
+
+
+def oldest(connection: Connection) -> Moment | None:
+    """When the oldest line of what grows most happened; None when there is none."""
+    found = [
+        connection.execute(select(func.min(column))).scalar()
+        for column in (tables.alert_transitions.c.at, tables.decisions.c.at, tables.attempts.c.started_at)
+    ]
+    return min((moment for moment in found if moment is not None), default=None)
 
 
 def _due(before: Moment) -> list[tuple[Column[int], ColumnElement[bool]]]:
@@ -38,6 +99,7 @@ def _due(before: Moment) -> list[tuple[Column[int], ColumnElement[bool]]]:
         (decisions.id, decisions.at < before),
         (attempts.id, attempts.started_at < before),
         (versions.id, (versions.at < before) & versions.silence_id.not_in(select(tables.silences.c.id))),
+        (tables.actions.c.id, tables.actions.c.at < before),
         (reloads.id, (reloads.at < before) & (reloads.id < select(func.max(reloads.id)).scalar_subquery())),
         (past.identity, past.collected_at < before),
         # Names are marked as used once a day only.

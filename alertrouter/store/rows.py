@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.time import Moment
+    from alertrouter.store.history import Action
 
 Row = tuple[Any, ...]
 
@@ -103,6 +104,11 @@ def to_identities(stored: bytes) -> array[int]:
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers
+
+
+def muted_identities(stored: str | None) -> Iterable[int]:
+    """The alerts in the ``muted`` column of a decision."""
+    return map(int, _muted(stored)) if stored else ()
 
 
 # Alerts
@@ -573,6 +579,11 @@ def silence_version_row(change: SilenceChange) -> Row:
 def to_silence_change(row: Sequence[Any]) -> SilenceChange:
     """Of a row of ``silence_versions`` without the number. Raises BadRowError."""
     return SilenceChange(at=row[0], action=row[1], silence=to_silence(row[2:]))
+
+
+def action_row(action: Action) -> Row:
+    """``actions`` without the number."""
+    return (action.at, *map(plain, action[1:]))
 
 
 def _require(value: Any, expected: type) -> Any:

@@ -277,6 +277,45 @@ reloads = Table(
     Index(None, "at"),
 )
 
+# What people did besides silences. ``author`` and ``address``: who is known to have, empty when nobody is.
+actions = Table(
+    "actions",
+    metadata,
+    _number(),
+    _moment("at"),
+    _text("action"),
+    _text("subject"),
+    _text("author"),
+    _text("address"),
+    _text("outcome"),
+    Index(None, "at"),
+)
+
+# The index by label over ``alert_transitions`` and ``decisions`` (``source``): see ``chunk``. Written later, for many
+# lines at once: an index that the database keeps would dirty a page for every new alert.
+history_chunks = Table(
+    "history_chunks",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    _moment("oldest"),
+    _moment("newest"),
+    _bool("in_order"),
+    _identities("offsets"),
+    _identities("positions"),
+)
+
+history_labels = Table(
+    "history_labels",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    _identities("postings"),
+    _text("label_values"),
+)
+
 # The alerts of our own rules. They are written when their state changes or they are sent, so that annotations and value
 # are those that the router was told last. ``rule`` is who the rule is, ``id`` a hash of it and the labels.
 rule_alerts = Table(

@@ -6,12 +6,15 @@ import asyncio
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
 from fastapi import FastAPI
+from sqlalchemy import Connection
 
 from alertrouter.api.app import create_app
+from alertrouter.api.caller import Caller
 from alertrouter.api.router import ReloadError, UnavailableError
 from alertrouter.config import load_text
 from alertrouter.core.matcher_syntax import Mode
@@ -25,6 +28,8 @@ from alertrouter.intake import Intake
 from alertrouter.metrics import Metrics
 from alertrouter.peer import own_peer
 from alertrouter.settings import Settings
+from alertrouter.store import Store
+from alertrouter.store.history import Action
 from alertrouter.wire import decode_alerts
 from tests.api.play import Raw, Step
 
@@ -61,6 +66,8 @@ class Router:
         self.lane_statuses: list[LaneStatus] = []
         self.tried: list[tuple[str, list[str], dict[str, str], dict[str, str]]] = []
         self.trial_errors: dict[str, str] = {}
+        self.actions: list[Action] = []
+        self.store: Store | None = None
 
     @property
     def engine(self) -> Engine:
@@ -112,6 +119,13 @@ class Router:
             TrialOutcome(integration=each.key, latency=SECOND // 8, error=self.trial_errors.get(each.key, ""))
             for each in integrations
         ]
+
+    def acted(self, action: str, subject: str, caller: Caller, outcome: str = "") -> None:
+        self.actions.append(Action(self.time, action, subject, caller.user, caller.address, outcome))
+
+    def reader(self) -> AbstractContextManager[Connection]:
+        assert self.store is not None
+        return self.store.reader()
 
     async def reload(self) -> None:
         self.reloads += 1

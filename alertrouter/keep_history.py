@@ -1,0 +1,70 @@
+"""Keeping history: indexed while it is quiet, and no longer and no larger than the settings say."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from alertrouter.store.errors import StoreError
+from alertrouter.store.indexing import next_chunk
+from alertrouter.store.retention import oldest, size
+
+if TYPE_CHECKING:
+    from alertrouter.core.time import Duration, Moment
+    from alertrouter.store.chunk import Chunk
+    from alertrouter.store.journal import Journal
+    from alertrouter.store.store import Store
+
+log = logging.getLogger(__name__)
+
+# So much of the time that is kept is given up at once when the database has become too large.
+_SHARE = 50
+
+
+class HistoryKeeper:
+    """Looks after the history of one store. ``retention`` and ``max_size`` (bytes) of 0 are no limit."""
+
+    def __init__(self, store: Store, journal: Journal, *, retention: Duration, max_size: int) -> None:
+        self._store = store
+        self._journal = journal
+        self._retention = retention
+        self._max_size = max_size
+
+    async def index(self) -> bool:
+        """Index some lines, when there are enough and nothing waits to be written; whether there were."""
+        if not self._journal.healthy or self._journal.waiting:
+            return False
+        try:
+            chunk = await asyncio.to_thread(self._next_chunk)
+            if chunk is not None:
+                await self._journal.index(chunk)
+        except StoreError as error:
+            log.warning("history could not be indexed", extra={"because": str(error)})
+            return False
+        return chunk is not None
+
+    def _next_chunk(self) -> Chunk | None:
+        with self._store.reader() as connection:
+            return next_chunk(connection)
+
+    async def sweep(self, now: Moment) -> None:
+        """Delete what is too old, then the oldest until the rest is small enough."""
+        try:
+            if self._retention:
+                await self._journal.sweep(now - self._retention)
+            while self._max_size and (before := await asyncio.to_thread(self._too_much, now)):
+                deleted = await self._journal.sweep(before)
+                log.info("the oldest history made room", extra={"rows": deleted, "max_size": self._max_size})
+                if not deleted:
+                    return
+        except StoreError as error:
+            log.warning("old history could not be deleted", extra={"because": str(error)})
+
+    def _too_much(self, now: Moment) -> Moment | None:
+        """Until when history must go for the rest to be small enough; None when it is."""
+        with self._store.reader() as connection:
+            if size(connection) <= self._max_size:
+                return None
+            first = oldest(connection)
+        return None if first is None or first >= now else first + (now - first) // _SHARE + 1
