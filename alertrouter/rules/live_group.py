@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from alertrouter.rules.model import RuleGroup
     from alertrouter.rules.options import Options
     from alertrouter.rules.ports import Answer, Backend, Notifier, Writer
-    from alertrouter.templating.rule_functions import Sample
+    from alertrouter.rules.rendering import Answers
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,9 @@ class _Iteration:
     at: Moment
     query_at: Moment
     changes: RuleChanges = field(default_factory=RuleChanges)
-    questions: Questions = field(default_factory=Questions)
+    answers: Answers = field(default_factory=dict)
+    asking: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ASKED_AT_ONCE))
     first_error: str = ""
 
 
@@ -330,8 +332,8 @@ class LiveGroup:
                 answer.samples,
                 turn.at,
                 complete=not answer.partial,
-                questions=turn.questions,
-                ask=lambda questions: self._ask(questions, turn.at),
+                questions=Questions(turn.answers),
+                ask=lambda wanted: self._ask(wanted, turn),
                 let_others_run=let_others_run,
             )
             if rule.identity in self._looks_back:
@@ -386,23 +388,24 @@ class LiveGroup:
 
     # Queries of templates
 
-    async def _ask(self, questions: Questions, at: Moment) -> None:
-        """Have what templates ask answered, for the moment of the evaluation itself."""
-        wanted = list(questions.wanted)
-        for start in range(0, len(wanted), _ASKED_AT_ONCE):
-            part = wanted[start : start + _ASKED_AT_ONCE]
-            for expression, answer in zip(
-                part, await asyncio.gather(*[self._ask_one(each, at) for each in part]), strict=True
-            ):
-                questions.answered(expression, answer)
+    async def _ask(self, wanted: Sequence[str], turn: _Iteration) -> None:
+        """Have what templates ask answered, once in an iteration, for the moment of the evaluation itself."""
+        for expression in wanted:
+            if expression not in turn.asking:
+                turn.asking[expression] = asyncio.create_task(self._ask_one(expression, turn))
+        await asyncio.gather(*[turn.asking[expression] for expression in wanted])
 
-    async def _ask_one(self, expression: str, at: Moment) -> Sequence[Sample] | Exception:
-        try:
-            answer = await self._world.backend.query(expression, at, timeout=self._timeout, group=self.group)
-            self._refuse_partial(answer)
-        except QueryError as error:
-            return ValueError(str(error))
-        return answer.samples
+    async def _ask_one(self, expression: str, turn: _Iteration) -> None:
+        async with turn.turns:
+            try:
+                answer = await self._world.backend.query(
+                    expression, turn.at, timeout=self._timeout, group=self.group
+                )
+                self._refuse_partial(answer)
+            except QueryError as error:
+                turn.answers[expression] = ValueError(str(error))
+            else:
+                turn.answers[expression] = answer.samples
 
     # Telling
 

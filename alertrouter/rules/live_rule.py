@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from alertrouter.rules.state import Alerts, Seen
     from alertrouter.templating.rule_functions import Sample
 
-    Ask = Callable[[Questions], Awaitable[None]]
+    Ask = Callable[[Sequence[str]], Awaitable[None]]
     Yield = Callable[[], Awaitable[None]]
 
 # So many samples are rendered before everything else gets its turn.
@@ -158,8 +158,8 @@ class LiveRule:
                 self._rendering.render(part, seen, before=self.alerts, at=at, questions=questions)
             if not questions.wanted:
                 return seen
-            await ask(questions)
-        questions.wanted.clear()
+            await ask(sorted(questions.wanted))
+            questions.wanted.clear()
         return seen
 
     def template_failures(self) -> list[str]:

@@ -35,31 +35,31 @@ _ANYTHING: Final = re.compile(
 )
 
 
+Answers = dict[str, "Sequence[Sample] | Exception"]
+
+
 class Questions:
-    """The queries that templates ask, once each in an iteration of a group.
+    """The queries that the templates of a rule ask. ``answers`` are shared by the rules of an iteration.
 
     Templates cannot wait. What is not answered yet is noted in ``wanted`` and fails; when it is answered, everything is
     rendered again.
     """
 
-    def __init__(self) -> None:
-        self.wanted: dict[str, None] = {}
-        self._answers: dict[str, Sequence[Sample] | Exception] = {}
+    __slots__ = ("_answers", "wanted")
+
+    def __init__(self, answers: Answers) -> None:
+        self.wanted: set[str] = set()
+        self._answers = answers
 
     def query(self, expression: str) -> Sequence[Sample]:
         """The answer, if there is one by now. Raises what was answered instead."""
         answer = self._answers.get(expression)
         if answer is None:
-            self.wanted[expression] = None
+            self.wanted.add(expression)
             raise LookupError("not answered yet")
         if isinstance(answer, Exception):
             raise answer
         return answer
-
-    def answered(self, expression: str, answer: Sequence[Sample] | Exception) -> None:
-        """This is the answer."""
-        self._answers[expression] = answer
-        self.wanted.pop(expression, None)
 
 
 class _Text:

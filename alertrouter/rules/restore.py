@@ -84,8 +84,8 @@ def lookup(rule: AlertingRule, tolerance: Duration, dialect: Dialect) -> Lookup:
 
     Stale series must be absent, or what was resolved comes back: so no ``last_over_time``.
     """
-    fixed = {name: text.text for name, text in sorted(rule.labels.items()) if "{{" not in text.text}
-    matchers = {**fixed, "alertname": rule.name}
+    fixed = {name: text.text for name, text in rule.labels.items() if "{{" not in text.text}
+    matchers = dict(sorted({**fixed, "alertname": rule.name}.items()))
     selector = (
         "ALERTS_FOR_STATE{" + ",".join(f"{name}={quote(text)}" for name, text in matchers.items()) + "}"
     )
