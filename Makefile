@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test live check fix bench clean
+.PHONY: help install demo test live check fix crash bench clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ check: install  ## Format, lint, types, layers, tests and documentation: what CI
 fix: install  ## Format, and repair what a machine can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+crash: install  ## Kill a daemon at every step, again and again: make crash RUNS=500 SEED=1
+	$(BIN)/python -m tests.crash --runs $(or $(RUNS),500) --seed $(or $(SEED),1)
 
 bench: install  ## The figures against a real Alertmanager: make bench ALERTMANAGER=/path/to/alertmanager
 	$(BIN)/python -m benchmarks.run --alertmanager '$(or $(ALERTMANAGER),$(shell command -v alertmanager || command -v prometheus-alertmanager))'

@@ -7,6 +7,8 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alertrouter.core.time import Duration, Moment
 
 
@@ -36,7 +38,7 @@ class SystemClock:
 
     async def sleep_until(self, moment: Moment) -> None:
         """Return when this moment is reached, also when the clock is set back or forth meanwhile."""
-        while (left := moment - time.time_ns()) > 0:
+        while (left := moment - self.now()) > 0:
             await asyncio.sleep(min(left / 1e9, _LONGEST_NAP))
 
     async def sleep_for(self, duration: Duration) -> None:
@@ -44,6 +46,24 @@ class SystemClock:
         await asyncio.sleep(duration / 1e9)
 
 
+class ClockWatch:
+    """Notices when a clock is set. ``steady`` counts nanoseconds and is never set; it may stand while the machine sleeps."""
+
+    def __init__(self, clock: Clock, steady: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock = clock
+        self._steady = steady
+        self._ahead = clock.now() - steady()
+
+    def set_by(self) -> Duration:
+        """By how much the clock was set since this was last asked; 0 when it only ran, or was nudged a little."""
+        ahead = self._clock.now() - self._steady()
+        by = ahead - self._ahead
+        self._ahead = ahead
+        return by if abs(by) >= _NUDGE else 0
+
+
+# A time service sets a clock right in small steps: those move no timer that matters.
+_NUDGE = 2_000_000_000
 # A clock that is set forward is noticed this much later at most.
 _LONGEST_NAP = 5.0
 

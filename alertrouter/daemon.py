@@ -17,7 +17,7 @@ from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs
 from alertrouter.api.app import create_app
 from alertrouter.api.caller import BY_SIGNAL
 from alertrouter.api.router import ReloadError, UnavailableError
-from alertrouter.clock import Clock, SystemClock, let_others_run
+from alertrouter.clock import Clock, ClockWatch, SystemClock, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import Reason
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.receiver import Integration, Receiver
     from alertrouter.core.silence import Silence
-    from alertrouter.core.time import Moment
+    from alertrouter.core.time import Duration, Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.delivery.status import LaneStatus, TrialOutcome
     from alertrouter.engine.changes import Changes
@@ -283,7 +283,10 @@ class Daemon:
     async def _dispatch(self) -> None:
         """Flush what is due, a few groups at a time, and sleep until the next is."""
         engine = self.engine
+        watch = ClockWatch(self.clock)
         while True:
+            if by := watch.set_by():
+                self._clock_set(by)
             now = self.clock.now()
             due = engine.next_due()
             if due is None or due > now:
@@ -297,6 +300,13 @@ class Daemon:
                 self.metrics.flushed((now - flush.tick) / SECOND)
                 self._delivery.start(flush)
             await let_others_run()
+
+    def _clock_set(self, by: Duration) -> None:
+        now = self.clock.now()
+        way = "forth" if by > 0 else "back"
+        log.warning("The clock was set %s by %.1f s: timers move along", way, abs(by) / SECOND)
+        self._journal.write(self.engine.clock_set(now - by, now))
+        self._delivery.clock_set(by)
 
     async def _sleep(self, due: Moment | None, now: Moment) -> None:
         self._wake.clear()
@@ -320,10 +330,13 @@ class Daemon:
         collect_at = now + settings.alerts_gc_interval
         maintain_at = now + settings.data_maintenance_interval
         while True:
-            await self.clock.sleep_until(self.clock.now() + _WRITE_BEHIND)
+            # Not until a moment: if the clock is set back, that may be far away.
+            await self.clock.sleep_for(_WRITE_BEHIND)
             self._journal.write_later(engine.take_moved())
             return_memory()
             now = self.clock.now()
+            collect_at = min(collect_at, now + settings.alerts_gc_interval)
+            maintain_at = min(maintain_at, now + settings.data_maintenance_interval)
             if now >= collect_at:
                 collect_at = now + settings.alerts_gc_interval
                 self._journal.write(engine.collect_alerts(now))

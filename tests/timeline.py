@@ -373,6 +373,12 @@ class Timeline:
         self.store.apply(self.engine.reconfigure(self.routing, self.now))
         return self
 
+    def clock_set(self, to: float) -> Timeline:
+        """Set the clock of the machine while the process runs."""
+        before, self.now = self.now, moment(to)
+        self.store.apply(self.engine.clock_set(before, self.now))
+        return self
+
     def collect(self) -> Timeline:
         """Run both maintenances: forget resolved alerts, ended silences and old log entries."""
         self.store.apply(self.engine.collect_alerts(self.now))

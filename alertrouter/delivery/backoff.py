@@ -39,6 +39,10 @@ class Pace:
         burst = max(1, self.per_minute // 6)
         return max(now, self._free_at - (burst - 1) * MINUTE // self.per_minute)
 
+    def clock_set(self, by: Duration) -> None:
+        """The clock was set by this much."""
+        self._free_at += by
+
     def take(self, now: Moment) -> None:
         """Count an attempt that begins now."""
         if self.per_minute:

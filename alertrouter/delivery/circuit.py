@@ -82,6 +82,11 @@ class Circuit:
         """Begin nothing before this moment."""
         self.resumes_at = max(self.resumes_at, moment)
 
+    def clock_set(self, by: Duration) -> None:
+        """The clock was set by this much."""
+        self.resumes_at += by
+        self.overdue_at += by
+
     def answered(self) -> bool:
         """The receiver took a message, or refused it for what it says; whether that closed the circuit."""
         self._failures = self._probes = 0

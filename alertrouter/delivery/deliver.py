@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertrouter.core.reason import FailureReason
@@ -123,6 +124,19 @@ class Delivery:
             if lane.circuit.is_open:
                 lane.circuit = Circuit()
                 self._resume(lane)
+
+    def clock_set(self, by: Duration) -> None:
+        """The clock was set by this much, forth or back: waits and deadlines move along, decisions are taken again."""
+        for job in self._jobs.values():
+            job.send = replace(job.send, deadline=job.send.deadline + by, valid_until=0)
+            job.next_at += by
+            self._alarm.set(job.send.deadline, job.id)
+            if job.state is State.WAITING:
+                self._alarm.set(job.next_at, job.id)
+        for lane in self._lanes.values():
+            lane.circuit.clock_set(by)
+            lane.pace.clock_set(by)
+            self._alarm.set(lane.circuit.resumes_at, lane.id)
 
     async def drain(self, timeout: Duration | None = None) -> None:  # noqa: ASYNC109 -- on our clock
         """Stop: begin no attempt any more, let those under way finish for this long, then cut them off (D17).

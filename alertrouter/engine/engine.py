@@ -10,7 +10,7 @@ from alertrouter.core import silence as silences
 from alertrouter.core.alert import merge
 from alertrouter.core.matcher_syntax import Mode
 from alertrouter.core.silence import InvalidSilence, Silence, SilenceNotFound, SilenceState
-from alertrouter.core.time import HOUR, SECOND
+from alertrouter.core.time import HOUR
 from alertrouter.engine.changes import AlertTransition, Changes, SilenceChange, StoredState, Transition
 from alertrouter.engine.events import (
     AlertCreated,
@@ -420,6 +420,16 @@ class Engine:
                 changes.removed_silences.append(silence.id)
         return changes
 
+    def clock_set(self, before: Moment, now: Moment) -> Changes:
+        """The clock was set while this ran: it would be ``before`` and is ``now``.
+
+        No group waits longer than its route says because of that, and what seems to be over for that reason alone is
+        given time to be reported again.
+        """
+        changes = self.flusher.clock_set(before, now)
+        self.flusher.recheck_held(now)
+        return changes
+
     # Configuration
 
     def reconfigure(self, routing: Routing, now: Moment) -> Changes:
@@ -541,6 +551,3 @@ _SILENCE_EVENTS: dict[str, type[SilenceCreated | SilenceUpdated]] = {
     "created": SilenceCreated,
     "updated": SilenceUpdated,
 }
-
-#: After a start, alerts whose end passed while nobody listened are given this long to be reported again.
-RESEND_GRACE = 90 * SECOND

@@ -105,6 +105,18 @@ class Flusher:
             if not group.open:
                 self.schedule(group)
 
+    def clock_set(self, before: Moment, now: Moment) -> Changes:
+        """Bring each timer into line with a clock that jumped; what that changed of the groups."""
+        changes = Changes()
+        for group in self._groups.values():
+            group.quiet_until = 0
+            group.waits_no_longer(now)
+            group.waits_for_clients(before, now)
+            if not group.open:
+                self.schedule(group)
+            changes.groups.append(group.state())
+        return changes
+
     # Flushing
 
     def flush(self, now: Moment, *, at_most: int) -> tuple[list[Flush], Changes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alertrouter.core.time import SECOND
 from alertrouter.engine.changes import GroupState
 from alertrouter.engine.slot import GroupId, Slot
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.engine.decision import Send
     from alertrouter.engine.known import Known
+
+
+RESEND_GRACE = 90 * SECOND
+"""Alerts whose end passed while nobody listened are given this long to be reported again."""
 
 
 class AggregationGroup:
@@ -86,6 +91,19 @@ class AggregationGroup:
         """Each integration that is told about this group, with the name of its log entry."""
         for integration in self.route.receiver.integrations:
             yield self.slot(integration), integration
+
+    def waits_no_longer(self, now: Moment) -> None:
+        """A flush that is further away than its route lets it wait can only be so because the clock was set back."""
+        wait = self.route.group_wait if self.tick is None else self.route.group_interval
+        self.due = min(self.due, now + wait)
+
+    def waits_for_clients(self, seen_at: Moment, now: Moment) -> None:
+        """Put the flush off if the end of a member passed while nobody could hear that it goes on.
+
+        To call it resolved at once would be a false message for every alert after a long outage.
+        """
+        if any(seen_at < known.ends_at <= now for known in self.members):
+            self.due = max(self.due, now + RESEND_GRACE)
 
     def moves_to(self, route: Route) -> None:
         """Belong to the node of a new configuration that goes on for the old one."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from alertrouter.core.time import MILLISECOND, SECOND
 from alertrouter.engine.changes import Changes, GroupState, StoredState
-from alertrouter.engine.engine import RESEND_GRACE
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.known import Known
 from alertrouter.engine.reroute import RouteTrace, recognise
@@ -130,6 +129,7 @@ class _Restore:
         overdue = []
         begun = {slot.group for slot in self._flusher.log.unsure}
         for group in self._groups.values():
+            group.waits_no_longer(self._now)
             interval = group.route.group_interval
             missed = group.due <= self._now
             if group.tick is not None and missed:
@@ -147,14 +147,6 @@ class _Restore:
         step = min(_SPREAD, _LONGEST_SPREAD // max(1, len(overdue)))
         for place, group in enumerate(overdue):
             group.due = self._now + place * step
-            if self._waits_for_clients(group):
-                group.due = max(group.due, self._now + RESEND_GRACE)
+            if self._state.seen_at is not None:
+                group.waits_for_clients(self._state.seen_at, self._now)
             self._flusher.schedule(group)
-
-    def _waits_for_clients(self, group: AggregationGroup) -> bool:
-        """Whether the end of a member passed while nobody could hear that it goes on.
-
-        To call it resolved at once would be a false message for every alert after a long outage.
-        """
-        seen_at = self._state.seen_at
-        return seen_at is not None and any(seen_at < known.ends_at <= self._now for known in group.members)

@@ -51,6 +51,10 @@ class HandClock:
         heapq.heappush(self._sleepers, (moment, self._count, woken))
         await woken
 
+    def set_by(self, duration: Duration) -> None:
+        """Somebody sets it, forth or back."""
+        self._now += duration
+
     async def forward(self, duration: Duration) -> None:
         await settle()
         end = self._now + duration
