@@ -17,7 +17,7 @@ from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs
 from alertrouter.api.app import create_app
 from alertrouter.api.caller import BY_SIGNAL
 from alertrouter.api.router import ReloadError, UnavailableError
-from alertrouter.clock import Clock, ClockWatch, SystemClock, let_others_run
+from alertrouter.clock import ClockWatch, SystemClock, Timer, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import Reason
@@ -106,7 +106,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 class Daemon:
     """One running daemon. It is the `Router` of the API and the ledger, senders and messages of delivery."""
 
-    def __init__(self, settings: Settings, clock: Clock, mode: Mode) -> None:
+    def __init__(self, settings: Settings, clock: Timer, mode: Mode) -> None:
         self.settings = settings
         self.clock = clock
         self.mode = mode
