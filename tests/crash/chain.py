@@ -46,7 +46,7 @@ receivers:
 """
 _CLIENTS = 3
 _ALERTNAMES = ("disk", "latency", "quota")
-_LIFE = 1.5
+_LIFE = 1.0
 _PATIENCE = 20.0
 
 
@@ -102,7 +102,7 @@ class Chain:
             if ready:
                 await self._compare()
                 if not self.problems:
-                    await self._load(process, begun)
+                    await self._load(process)
         finally:
             if process.exitcode is None:
                 reached = False
@@ -150,8 +150,8 @@ class Chain:
 
     # Load
 
-    async def _load(self, process: ForkServerProcess, begun: float) -> None:
-        end = begun + _LIFE * self._chance.uniform(0.7, 1.3)
+    async def _load(self, process: ForkServerProcess) -> None:
+        end = time.monotonic() + _LIFE * self._chance.uniform(0.7, 1.3)
         async with httpx.AsyncClient(trust_env=False, base_url=self._base, timeout=10) as client:
             clients = [asyncio.create_task(self._client(number, client, end)) for number in range(_CLIENTS)]
             await asyncio.gather(*clients)
