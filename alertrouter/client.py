@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -145,6 +145,13 @@ class Trial(TypedDict):
     seconds: float
 
 
+class HistoryPage(TypedDict):
+    """Lines of history, newest first, and the ``before`` of the next page; alertrouter only."""
+
+    lines: list[dict[str, Any]]
+    older: str | None
+
+
 class ApiError(Exception):
     """The server did not do what was asked; the text is amtool's. `status` is 0 when there was no answer.
 
@@ -179,6 +186,7 @@ _GET_SILENCES = _Operation("GET", "/silences", "getSilences", _BAD_REQUEST)
 _POST_SILENCES = _Operation("POST", "/silences", "postSilences", {400: "BadRequest", 404: "NotFound"})
 _GET_SILENCE = _Operation("GET", "/silence/{silenceID}", "getSilence", _NOT_FOUND)
 _TEST_RECEIVER = _Operation("POST", "/receivers/{receiver}/test", "testReceiver", api="/api/alertrouter/v1")
+_HISTORY = _Operation("GET", "/history/{kind}", "history", api="/api/alertrouter/v1")
 _DELETE_SILENCE = _Operation("DELETE", "/silence/{silenceID}", "deleteSilence", _NOT_FOUND)
 
 
@@ -230,6 +238,19 @@ class Client:
     def expire_silence(self, silence_id: str) -> None:
         """End a silence now."""
         self._send(_DELETE_SILENCE, silence_id=silence_id)
+
+    def history(self, kind: str, query: Query) -> HistoryPage:
+        """A page of history: of alerts, notifications and so on, as ``docs/api.md`` describes them."""
+        try:
+            answer = self._send(replace(_HISTORY, path=f"/history/{kind}"), query=query)
+        except ApiError as error:
+            if error.status == 404 and not error.explained:
+                raise ApiError(
+                    "the server keeps no history, only alertrouter does: is --alertmanager.url that of an Alertmanager?",
+                    status=error.status,
+                ) from None
+            raise
+        return _decoded(_HISTORY, answer, HistoryPage)
 
     def test_receiver(
         self,

@@ -9,11 +9,12 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 from starlette.exceptions import HTTPException
 
-from alertrouter.api import removed
+from alertrouter.api import description, removed
 from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
 from alertrouter.api.front import Front, Paths
 from alertrouter.api.listing import Listing
+from alertrouter.api.past import History
 from alertrouter.api.read_only import ReadOnly
 from alertrouter.api.receivers import Receivers
 from alertrouter.api.silences import Silences
@@ -68,6 +69,8 @@ def _paths(router: Router, metrics: Metrics) -> Paths:
         "/api/v2/alerts/groups": {"GET": alerts.get_groups},
         "/api/v2/silences": {"GET": silences.list, "POST": silences.post},
         "/api/alertrouter/v1/receivers": {"GET": receivers.get},
+        "/api/alertrouter/v1/openapi.json": {"GET": description.get},
+        **History(router).handlers(),
     }
     plain: dict[str, dict[str, Handler]] = {
         "/-/healthy": {"GET": server.healthy, "HEAD": server.healthy},

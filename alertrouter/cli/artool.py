@@ -13,6 +13,7 @@ from alertrouter.cli import (
     config,
     db,
     defaults,
+    history,
     receiver,
     silence,
     template,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from alertrouter.core.matcher_syntax import Mode
 
 # The order is that of the help text.
-_GROUPS = (alert, silence, check_config, cluster, config, template, receiver, db)
+_GROUPS = (alert, silence, check_config, cluster, config, template, receiver, history, db)
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.

@@ -70,12 +70,12 @@ def _parse_url(text: str, environ: Mapping[str, str]) -> URL:
 
 
 class Database:
-    """An open database that belongs to this process until it is closed.
+    """An open database that belongs to this process until it is closed; or not, when it is only to be read.
 
     ``name`` is for people: the file, or the URL without password and options.
     """
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, only_reads: bool = False) -> None:
         self.is_sqlite = url.drivername == "sqlite"
         self.path = Path(url.database or "") if self.is_sqlite else None
         self.name = str(self.path or _shown(url))
@@ -87,7 +87,7 @@ class Database:
                 raise StoreError(
                     f"this Python comes with SQLite {sqlite3.sqlite_version}, but 3.35 is needed: use a newer Python"
                 )
-            self._lock = _lock_file(self.path)
+            self._lock = None if only_reads else _lock_file(self.path)
             self.writers = _sqlite(self.path, read_only=False)
             self.readers = _sqlite(self.path, read_only=True)
         else:

@@ -26,18 +26,18 @@ HEAD = "0003"
 def upgrade(database: Database) -> None:
     """Create the tables, or change them as newer migrations say. Raises StoreError."""
     with database.writer() as connection, connection.begin():
-        version = _version(connection)
-        if version == HEAD:
+        found = version(connection)
+        if found == HEAD:
             # Whether it can be written should be known now, not at the first alert.
             connection.execute(delete(tables.meta).where(tables.meta.c.name == "tried_at"))
             return
         config = alembic_config()
-        if version is not None and not _knows(config, version):
+        if found is not None and not _knows(config, found):
             raise StoreError(
-                f"{database.name} has the schema {version} of a newer alertrouter, this one knows {HEAD} at most: install "
+                f"{database.name} has the schema {found} of a newer alertrouter, this one knows {HEAD} at most: install "
                 f"the newer version again, or go back to a copy of the database from before"
             )
-        log.info("database schema changes", extra={"database": database.name, "from": version, "to": HEAD})
+        log.info("database schema changes", extra={"database": database.name, "from": found, "to": HEAD})
         from alembic import command
 
         config.attributes["connection"] = connection
@@ -54,11 +54,12 @@ def alembic_config() -> Config:
     return config
 
 
-def _version(connection: Connection) -> str | None:
+def version(connection: Connection) -> str | None:
+    """The schema of a database; None for an empty one."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return version
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def _knows(config: Config, version: str) -> bool:

@@ -1,0 +1,123 @@
+"""The OpenAPI description of what is ours alone: ``/api/alertrouter/v1/openapi.json``."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from alertrouter import __version__
+from alertrouter.api.http import Answer, json_answer
+from alertrouter.core.reason import FailureReason, NotSent, Reason
+from alertrouter.engine.changes import Outcome, Transition
+from alertrouter.wire import past
+from alertrouter.wire.writing import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from alertrouter.api.http import Request
+
+BASE = "/api/alertrouter/v1"
+_REF = "#/components/schemas/{name}"
+
+Parameter = dict[str, Any]
+
+
+def _parameter(name: str, about: str, schema: dict[str, Any] | None = None) -> Parameter:
+    return {"name": name, "in": "query", "description": about, "schema": schema or {"type": "string"}}
+
+
+def _several(name: str, about: str, values: Iterable[str] = ()) -> Parameter:
+    each: dict[str, Any] = {"type": "string"}
+    if known := sorted({str(value) for value in values}):
+        each["enum"] = known
+    return _parameter(name, f"{about} Repeatable.", {"type": "array", "items": each})
+
+
+_FILTER = _several("filter", "A matcher that the labels of an alert must pass; all must hold.")
+_RECEIVER = _parameter("receiver", "The name of a receiver.")
+_ALWAYS = [
+    _parameter("since", "From when on: a duration ago, as 2h or 7d, or a time in RFC 3339."),
+    _parameter("until", "Until when, in the same forms."),
+    _parameter("before", "The `older` of a page: the next one."),
+    _parameter(
+        "limit",
+        "The most lines of a page.",
+        {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
+    ),
+]
+_HISTORY: dict[str, tuple[str, Any, list[Parameter]]] = {
+    "alerts": (
+        "What became of alerts",
+        past.Page[past.AlertLine],
+        [_FILTER, _several("kind", "What became of them.", Transition)],
+    ),
+    "notifications": (
+        "What was decided, sent, or not sent and why",
+        past.Page[past.NotificationLine],
+        [
+            _FILTER,
+            _RECEIVER,
+            _several("outcome", "How it ended.", Outcome),
+            _several("reason", "Why it was sent, or not.", [*Reason, *NotSent, *FailureReason]),
+        ],
+    ),
+    "attempts": ("Every attempt to send", past.Page[past.AttemptLine], [_RECEIVER]),
+    "silences": (
+        "What was done to silences",
+        past.Page[past.SilenceLine],
+        [_parameter("silence", "The id of a silence.")],
+    ),
+    "reloads": ("Which configurations were in force", past.Page[past.ReloadLine], []),
+    "actions": (
+        "What people did",
+        past.Page[past.ActionLine],
+        [_parameter("author", "Who did it.")],
+    ),
+}
+_ERROR = {"content": {"application/json": {"schema": {"type": "string"}}}}
+
+
+@cache
+def description() -> bytes:
+    """The document, as JSON."""
+    types = [kind for _, kind, _ in _HISTORY.values()]
+    schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
+    paths = {
+        f"{BASE}/history/{name}": _get(about, f"history_{name}", schema, [*own, *_ALWAYS])
+        for (name, (about, _, own)), schema in zip(_HISTORY.items(), schemas, strict=True)
+    }
+    return encode(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "alertrouter",
+                "version": __version__,
+                "description": "What alertrouter has besides the API v2 of Alertmanager.",
+            },
+            "paths": paths,
+            "components": {"schemas": components},
+        }
+    )
+
+
+def _get(about: str, operation: str, schema: Any, parameters: list[Parameter]) -> dict[str, Any]:
+    return {
+        "get": {
+            "summary": about,
+            "operationId": operation,
+            "parameters": parameters,
+            "responses": {
+                "200": {"description": about, "content": {"application/json": {"schema": schema}}},
+                "400": {"description": "A parameter cannot be understood", **_ERROR},
+                "503": {"description": "The state is being loaded, or the database cannot be read", **_ERROR},
+            },
+        }
+    }
+
+
+async def get(_: Request) -> Answer:
+    """The description."""
+    return json_answer(description() + b"\n")

@@ -1,0 +1,1 @@
+"""Reading the record: what happened, why, and what would have happened."""

@@ -1,0 +1,55 @@
+"""What a running daemon remembers of what happened, asked in every way there is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.daemon.process import CONFIG, Daemon, alert, resolved, until
+from tests.daemon.test_receivers import artool
+from tests.receivers import HttpReceiver
+
+HISTORY = "/api/alertrouter/v1/history"
+
+
+def test_what_happened_is_told_by_the_server_and_by_its_database(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with HttpReceiver() as hook, Daemon(tmp_path, CONFIG.format(url=hook.url("/T0KEN"))) as daemon:
+            fires = alert("Down", instance="a")
+            await daemon.post(fires)
+            await until(lambda: told(daemon, "notifications", "outcome=sent"))
+            await daemon.post(resolved(fires))
+            silence_id = await daemon.silence("alertname", "Held")
+            await daemon.post(alert("Held"))
+            await until(lambda: told(daemon, "notifications", "reason=silenced"))
+            assert (await daemon.client.post("/-/reload")).status_code == 200
+
+            [held] = await told(daemon, "notifications", "reason=silenced")
+            assert held["muted"][0]["by"] == [f"silence:{silence_id}"]
+            down = await told(daemon, "alerts", "filter=instance%3Da")
+            assert [each["kind"] for each in down] == ["resolved", "fired"]
+            sent = await told(daemon, "notifications", "filter=instance%3Da&outcome=sent")
+            assert {attempt["error"] for each in sent for attempt in each["attempts"]} == {""}
+            [created] = await told(daemon, "silences", "")
+            assert (created["action"], created["createdBy"]) == ("created", "somebody")
+            reloads = await told(daemon, "reloads", "")
+            assert len(reloads) == 2
+            assert "T0KEN" not in json.dumps(reloads)
+            done = await told(daemon, "actions", "")
+            assert [each["action"] for each in done] == ["reload requested", "silence created"]
+            assert done[0]["address"] == "127.0.0.1"
+
+            status, out = await artool(daemon, "history", "alerts", "Down", "--since=1h", "-ojson")
+            assert (status, json.loads(out)) == (0, down)
+            asked = ["history", "alerts", "Down", f"--storage.path={daemon.storage}", "-ojson"]
+            assert (await artool(daemon, *asked)) == (0, out)
+
+    asyncio.run(story())
+
+
+async def told(daemon: Daemon, kind: str, query: str) -> list[Any]:
+    answer = await daemon.client.get(f"{HISTORY}/{kind}?{query}")
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["lines"])
