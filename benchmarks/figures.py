@@ -88,9 +88,11 @@ FIGURES: Sequence[Figure] = (
 """In the order of the table. An indented one explains the one before it."""
 
 
-def table(theirs: Measured, ours: Measured, names: tuple[str, str]) -> str:
+def table(
+    theirs: Measured, ours: Measured, names: tuple[str, str], figures: Sequence[Figure] = FIGURES
+) -> str:
     """The table for people: a line for each figure that was measured."""
-    rows = [("figure", *names, "better", "at least", "aim", ""), *_rows(theirs, ours)]
+    rows = [("figure", *names, "better", "at least", "aim", ""), *_rows(theirs, ours, figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = [
         "  ".join(
@@ -103,8 +105,8 @@ def table(theirs: Measured, ours: Measured, names: tuple[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _rows(theirs: Measured, ours: Measured) -> Iterator[tuple[str, ...]]:
-    for figure in FIGURES:
+def _rows(theirs: Measured, ours: Measured, figures: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
+    for figure in figures:
         if figure.key not in theirs or figure.key not in ours:
             continue
         their, our = theirs[figure.key], ours[figure.key]

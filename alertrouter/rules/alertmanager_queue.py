@@ -16,7 +16,7 @@ from alertrouter.rules.backend import USER_AGENT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from alertrouter.clock import Clock
+    from alertrouter.clock import Timer
     from alertrouter.core.labels import Labels
     from alertrouter.core.time import Duration
     from alertrouter.http_client import HttpClient
@@ -49,7 +49,7 @@ class AlertmanagerQueue:
         url: str,
         config: AlertmanagersConfig,
         http: HttpClient,
-        clock: Clock,
+        clock: Timer,
         metrics: AlertmanagerMetrics,
         *,
         capacity: int,
@@ -139,7 +139,7 @@ class AlertmanagerQueue:
             self._metrics.failed(len(batch))
             if wait is None or not again:
                 break
-            await self._clock.sleep_until(self._clock.now() + wait)
+            await self._clock.sleep_for(wait)
             batch = [alert for alert in batch if alert.labels not in self._waiting]
             self._under_way = len(batch)
             if not batch:

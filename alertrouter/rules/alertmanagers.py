@@ -17,7 +17,7 @@ from alertrouter.wire.writing import encode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alertrouter.clock import Clock
+    from alertrouter.clock import Timer
     from alertrouter.core.time import Duration
     from alertrouter.rules.model import RuleGroup
     from alertrouter.rules.ports import RuleAlert
@@ -46,7 +46,7 @@ class AlertmanagerNotifier:
     def __init__(
         self,
         configs: Sequence[AlertmanagersConfig],
-        clock: Clock,
+        clock: Timer,
         metrics: NotifierMetrics,
         *,
         external_labels: Mapping[str, str] | None = None,
@@ -119,7 +119,7 @@ class _Alertmanagers:
     """The Alertmanagers of one block of the configuration."""
 
     def __init__(
-        self, config: AlertmanagersConfig, clock: Clock, metrics: NotifierMetrics, capacity: int
+        self, config: AlertmanagersConfig, clock: Timer, metrics: NotifierMetrics, capacity: int
     ) -> None:
         self._config = config
         self._clock = clock
@@ -194,7 +194,7 @@ class _Alertmanagers:
                 held, self._held = list(self._held.values()), {}
                 for queue in new:
                     queue.add(held)
-            await self._clock.sleep_until(self._clock.now() + dns.refresh_interval)
+            await self._clock.sleep_for(dns.refresh_interval)
 
     async def _resolved(self, dns: DnsTargets) -> list[str]:
         family = socket.AF_INET if dns.type == "A" else socket.AF_INET6

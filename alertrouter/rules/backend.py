@@ -20,7 +20,7 @@ from alertrouter.rules.ports import QueryError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from alertrouter.clock import Clock
+    from alertrouter.clock import Timer
     from alertrouter.core.time import Duration, Moment
     from alertrouter.http_client import Response
     from alertrouter.rules.model import RuleGroup
@@ -46,7 +46,7 @@ class HttpBackend:
     be used.
     """
 
-    def __init__(self, urls: Sequence[str], config: QueryConfig, clock: Clock) -> None:
+    def __init__(self, urls: Sequence[str], config: QueryConfig, clock: Timer) -> None:
         assert urls
         self._urls = [_query_url(url) for url in urls]
         self._names = [shown_url(url) for url in urls]
@@ -119,7 +119,7 @@ class HttpBackend:
                 if self._clock.now() + pause >= deadline:
                     return response
             if pause:
-                await self._clock.sleep_until(self._clock.now() + pause)
+                await self._clock.sleep_for(pause)
         raise QueryError(self._failure(place, failure), kind="unreachable")
 
     async def _send(self, url: str, form: str, headers: Mapping[str, str]) -> Response:

@@ -19,7 +19,7 @@ from alertrouter.rules.write_request import encoded_series, packed_request
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alertrouter.clock import Clock
+    from alertrouter.clock import Timer
     from alertrouter.core.time import Duration, Moment
     from alertrouter.rules.ports import Point, Writer
     from alertrouter.rules.query_config import RemoteWriteConfig
@@ -44,7 +44,7 @@ class RemoteWriter:
     def __init__(
         self,
         config: RemoteWriteConfig,
-        clock: Clock,
+        clock: Timer,
         metrics: WriteMetrics,
         *,
         external_labels: Mapping[str, str] | None = None,
@@ -145,7 +145,7 @@ class RemoteWriter:
     async def _pause(self, length: Duration) -> None:
         """Wait, or until somebody is in a hurry."""
         waits = [
-            asyncio.ensure_future(self._clock.sleep_until(self._clock.now() + length)),
+            asyncio.ensure_future(self._clock.sleep_for(length)),
             asyncio.ensure_future(self._hurried.wait()),
         ]
         try:
@@ -166,7 +166,7 @@ class RemoteWriter:
             self._failing = self._failing or self._tell(why)
             self._metrics.retried(len(samples))
             wait = max(wait, backoff)
-            await self._clock.sleep_until(self._clock.now() + wait)
+            await self._clock.sleep_for(wait)
             backoff = min(2 * backoff, self._config.queue_config.max_backoff)
         if not why:
             if self._failing:

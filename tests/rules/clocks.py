@@ -19,7 +19,9 @@ class HurriedClock(SystemClock):
         return self._now
 
     async def sleep_until(self, moment: Moment) -> None:
-        wait = max(0, moment - self._now)
-        self.slept.append(wait)
-        self._now += wait
+        await self.sleep_for(max(0, moment - self._now))
+
+    async def sleep_for(self, duration: Duration) -> None:
+        self.slept.append(duration)
+        self._now += duration
         await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client import CollectorRegistry
 
-from alertrouter.clock import Clock, SystemClock
+from alertrouter.clock import SystemClock, Timer
 from alertrouter.core.time import MILLISECOND, MINUTE, SECOND
 from alertrouter.rules.alertmanagers import AlertmanagerNotifier, shown_address
 from alertrouter.rules.model import RuleGroup
@@ -53,7 +53,7 @@ class Notifying(NamedTuple):
 @asynccontextmanager
 async def notifying(
     *blocks: Mapping[str, Any],
-    clock: Clock | None = None,
+    clock: Timer | None = None,
     external_labels: Mapping[str, str] | None = None,
     relabeling: Sequence[Mapping[str, Any]] = (),
     capacity: int = 10_000,

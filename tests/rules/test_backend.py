@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import trustme
 
-from alertrouter.clock import Clock, SystemClock
+from alertrouter.clock import SystemClock, Timer
 from alertrouter.config.http import TlsConfig
 from alertrouter.core.time import MILLISECOND, SECOND
 from alertrouter.rules.backend import HttpBackend
@@ -33,7 +33,7 @@ LIMIT = 5 * SECOND
 
 
 @asynccontextmanager
-async def connected(*urls: str, clock: Clock | None = None, **config: Any) -> AsyncIterator[HttpBackend]:
+async def connected(*urls: str, clock: Timer | None = None, **config: Any) -> AsyncIterator[HttpBackend]:
     backend = HttpBackend(urls, QueryConfig.model_validate(config), clock or HurriedClock())
     try:
         yield backend

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from alertrouter.clock import Clock, SystemClock
+from alertrouter.clock import SystemClock, Timer
 from alertrouter.core.time import MILLISECOND, SECOND, Moment
 from alertrouter.rules.ports import NORMAL_NAN_BITS, STALE, STALE_BITS, Point
 from alertrouter.rules.query_config import RemoteWriteConfig
@@ -107,7 +107,7 @@ class Writing(NamedTuple):
 @asynccontextmanager
 async def writing(
     url: str,
-    clock: Clock | None = None,
+    clock: Timer | None = None,
     external_labels: Mapping[str, str] | None = None,
     **config: Any,
 ) -> AsyncIterator[Writing]:
