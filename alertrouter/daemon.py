@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.decision import Send
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import Slot
-    from alertrouter.intake import Report
+    from alertrouter.intake import Again, Report
     from alertrouter.integrations import Sender
     from alertrouter.settings import Settings
     from alertrouter.templating.message import Message
@@ -422,7 +422,7 @@ class Daemon:
         if len(raw) <= _ALERTS_AT_ONCE:
             return await self._take_in(self._intake.read(raw), now, begun)
         # A huge request must not stop everything else. All of it is read first: if one alert cannot be, none counts.
-        reports: list[Report] = []
+        reports: list[Report | Again] = []
         for start in range(0, len(raw), _ALERTS_AT_ONCE):
             reports += self._intake.read(raw[start : start + _ALERTS_AT_ONCE])
             await let_others_run()
@@ -432,7 +432,7 @@ class Daemon:
             problems += await self._take_in(part, now, time.perf_counter())
         return problems
 
-    async def _take_in(self, reports: Sequence[Report], now: Moment, begun: float) -> Sequence[str]:
+    async def _take_in(self, reports: Sequence[Report | Again], now: Moment, begun: float) -> Sequence[str]:
         taken = self._intake.take(reports, now)
         self.metrics.alerts_received(
             firing=taken.firing,

@@ -28,25 +28,23 @@ if TYPE_CHECKING:
 _MOST_NAMES = 10_000
 
 
-class _Seen(NamedTuple):
-    """How an alert was reported last: which annotations stood in bytes with which digest."""
-
-    known: Known
-    annotations: Labels
-    annotations_digest: bytes
-
-
 class Report(NamedTuple):
-    """One posted alert, read: nothing in it can refuse the request any more. ``seen``: it may be a heartbeat."""
+    """One posted alert, read: nothing in it can refuse the request any more. ``key`` stands for its labels' bytes and
+    ``posted`` for those of its annotations.
+    """
 
     raw: RawAlert
     key: bytes
-    annotations_digest: bytes
+    posted: bytes
     starts: tuple[Moment | None, int]
     ends: tuple[Moment | None, int]
     labels: Labels
     annotations: Labels
-    seen: _Seen | None
+
+
+# A report in the very bytes of the one before: who it is about, what came, the bytes' digests, its start and its end.
+# No named tuple: this is made for every heartbeat.
+Again = tuple["Known", "RawAlert", bytes, bytes, "tuple[Moment | None, int]", "tuple[Moment | None, int]"]
 
 
 @dataclass(slots=True)
@@ -75,42 +73,44 @@ class Intake:
         self._engine = engine
         self._mode = mode
         # By a digest of the bytes of the labels, which are several times as long.
-        self._seen: dict[bytes, _Seen] = {}
+        self._seen: dict[bytes, Known] = {}
         self._seed = secrets.randbits(64)
         self._good_names: set[tuple[str, ...]] = set()
-        self._moments: dict[str, tuple[Moment | None, int]] = {}
+        self._moments: dict[str | None, tuple[Moment | None, int]] = {}
 
-    def read(self, posted: Iterable[RawAlert]) -> list[Report]:
+    def read(self, posted: Iterable[RawAlert]) -> list[Report | Again]:
         """Read posted alerts without taking them in. Raises ``SchemaError`` when one of them cannot be read."""
-        self._moments.clear()
-        return [self._read(raw) for raw in posted]
+        moments, seen, seed = self._moments, self._seen, self._seed
+        moments.clear()
+        moments[None] = (None, 0)
+        reports: list[Report | Again] = []
+        for raw in posted:
+            starts = moments.get(raw.startsAt) or self._moment(raw.startsAt)
+            ends = moments.get(raw.endsAt) or self._moment(raw.endsAt)
+            key = xxh3_128_digest(raw.labels, seed)
+            digest = xxh3_128_digest(raw.annotations, seed)
+            known = seen.get(key)
+            if known is not None and known.posted == digest:
+                reports.append((known, raw, key, digest, starts, ends))
+            else:
+                reports.append(_report(raw, key, digest, starts, ends))
+        return reports
 
-    def take(self, reports: Iterable[Report], now: Moment) -> Taken:
+    def take(self, reports: Iterable[Report | Again], now: Moment) -> Taken:
         """Take in what was read."""
         taken = Taken()
         for report in reports:
-            self._take(report, taken, now)
+            if isinstance(report, Report):
+                self._take(report, taken, now)
+            elif self._heartbeat(report, now):
+                taken.firing += 1
+            else:
+                # What its bytes say is known, but it says more than that the alert goes on.
+                self._take(_report(*report[1:]), taken, now)
         self._bound()
         return taken
 
-    def _read(self, raw: RawAlert) -> Report:
-        starts = self._moment(raw.startsAt)
-        ends = self._moment(raw.endsAt)
-        key = xxh3_128_digest(raw.labels, self._seed)
-        annotations_digest = xxh3_128_digest(raw.annotations, self._seed)
-        seen = self._seen.get(key)
-        if seen is not None and seen.annotations_digest == annotations_digest:
-            return Report(
-                raw, key, annotations_digest, starts, ends, seen.known.labels, seen.annotations, seen
-            )
-        labels = labels_from_raw(raw.labels).without_empty()
-        annotations = labels_from_raw(raw.annotations, "annotations")
-        return Report(raw, key, annotations_digest, starts, ends, labels, annotations, None)
-
     def _take(self, report: Report, taken: Taken, now: Moment) -> None:
-        if report.seen is not None and self._heartbeat(report, report.seen.known, now):
-            taken.firing += 1
-            return
         alert = self._alert(report, now)
         assert alert.ends_at is not None
         if alert.ends_at > now:
@@ -123,21 +123,23 @@ class Intake:
                 taken.problems.append(problem)
                 return
         known = self._engine.take_in(alert, taken.received, now)
-        if known is not None and known.annotations == alert.annotations:
-            self._seen[report.key] = _Seen(known, known.annotations, report.annotations_digest)
+        if known is not None and (
+            known.annotations is alert.annotations or known.annotations == alert.annotations
+        ):
+            self._seen[report.key] = known
+            known.posted = report.posted
 
-    def _heartbeat(self, report: Report, known: Known, now: Moment) -> bool:
+    def _heartbeat(self, report: Again, now: Moment) -> bool:
         """Take in a report that says nothing new but a later end; False when it says more."""
-        assert report.seen is not None
+        known, raw, _, posted, (starts_at, _), (ends_at, offset) = report
         if (
             known.gone
             or known.ends_at <= now
-            or known.annotations is not report.seen.annotations
-            or known.starts_at != report.starts[0]
-            or known.generator_url != (report.raw.generatorURL or "")
+            or known.posted != posted
+            or known.starts_at != starts_at
+            or known.generator_url != (raw.generatorURL or "")
         ):
             return False
-        ends_at, offset = report.ends
         if ends_at is None:
             timeout = self._engine.routing.resolve_timeout
             self._engine.beat(known, now + timeout, now, timeout=True)
@@ -192,16 +194,24 @@ class Intake:
         )
 
     def _moment(self, text: str | None) -> tuple[Moment | None, int]:
-        if text is None:
-            return None, 0
-        found = self._moments.get(text)
-        if found is None:
-            found = self._moments[text] = read_moment(text)
+        found = self._moments[text] = read_moment(text)
         return found
 
     def _bound(self) -> None:
         # Bytes of alerts that are gone, or that clients write in ever new ways, must not pile up.
         if len(self._seen) > 2 * len(self._engine.known) + 1000:
-            self._seen = {key: seen for key, seen in self._seen.items() if not seen.known.gone}
+            self._seen = {key: known for key, known in self._seen.items() if not known.gone}
             if len(self._seen) > 2 * len(self._engine.known) + 1000:
                 self._seen.clear()
+
+
+def _report(
+    raw: RawAlert,
+    key: bytes,
+    posted: bytes,
+    starts: tuple[Moment | None, int],
+    ends: tuple[Moment | None, int],
+) -> Report:
+    """A posted alert with everything in it read. Raises ``SchemaError``."""
+    labels = labels_from_raw(raw.labels).without_empty()
+    return Report(raw, key, posted, starts, ends, labels, labels_from_raw(raw.annotations, "annotations"))

@@ -1,7 +1,8 @@
 """The lists of alerts and of alert groups, put together from pieces that are encoded once.
 
-Fifty thousand alerts are 35 MB of JSON. What of an alert seldom changes is kept, encoded, in ``Known.listing``; only
-its end, its last report and its status are filled in for each answer, and the answer is made piece by piece.
+Fifty thousand alerts are 35 MB of JSON. What of an alert seldom changes and is its own is kept, encoded, in
+``Known.listing``; what it shares with others is kept once. Only its end, its last report and its status are filled in
+for each answer, and the answer is made piece by piece. While lists are asked for, all this is done ahead.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from alertrouter.core.labels import know_fingerprints, label_set_order, order_for_display, order_of_like
+from alertrouter.core.time import HOUR
 from alertrouter.wire.writing import encode, encode_labels, encode_moment, encode_safely
 
 if TYPE_CHECKING:
@@ -28,10 +30,18 @@ if TYPE_CHECKING:
 # Alerts in one piece of an answer: some hundred kilobytes, a millisecond's work between two turns of the loop.
 _PIECE = 500
 
-_ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"},"updatedAt":"'
+# So long after the last list the encoded pieces are kept, and made ahead for new alerts.
+_KEEP = 2 * HOUR
+_MOST_SHARED = 20_000
 
-# An encoded alert but for its end, status and last report, which come between the three parts.
-_Fragment = tuple[bytes, bytes, bytes]
+_ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"},"updatedAt":"'
+_FIRST = b'[{"annotations":'
+_NEXT = b'},{"annotations":'
+
+# An alert as JSON, less the braces and less its end, status and last report: the annotations up to the end, the
+# fingerprint with what leads to it, what stands from there to the status, what stands between the last report and the
+# labels, the labels.
+_Fragment = tuple[bytes, bytes, bytes, bytes, bytes]
 
 _fingerprint = attrgetter("labels.fingerprint")
 
@@ -42,6 +52,7 @@ class Listing:
     def __init__(self, router: Router) -> None:
         self._router = router
         self._prepared = 0
+        self._asked_at = router.now()
         self._known: list[Known] = []
         self._by_fingerprint: list[Known] = []
         self._groups: list[AggregationGroup] = []
@@ -52,11 +63,12 @@ class Listing:
     def alerts(self, query: AlertQuery, now: Moment) -> Iterator[bytes]:
         """The array of alerts, by fingerprint, in pieces."""
         engine = self._router.engine
+        self._asked_at = now
         order = self._alerts_in_order(engine)
         wanted = _wanted_routes(engine, query)
         text = _Text(engine, now)
         match = query.matchers.match if query.matchers else None
-        active, before = query.active, b"["
+        active, before = query.active, _FIRST
         for start in range(0, len(order), _PIECE):
             parts: list[bytes] = []
             for known in order[start : start + _PIECE]:
@@ -68,14 +80,15 @@ class Listing:
                 if not (active if status is _PLAIN else _passes(query, status)):
                     continue
                 text.add(parts, known, fragment(known), status[0], before)
-                before = b","
+                before = _NEXT
             if parts:
                 yield b"".join(parts)
-        yield b"[]\n" if before == b"[" else b"]\n"
+        yield b"[]\n" if before is _FIRST else b"}]\n"
 
     def groups(self, query: AlertQuery, now: Moment) -> Iterator[bytes]:
         """The array of alert groups, in pieces."""
         engine = self._router.engine
+        self._asked_at = now
         text = _Text(engine, now)
         groups = [
             group
@@ -94,10 +107,10 @@ class Listing:
             self._add_members(parts, group, query, text, shown, muted_by)
             if len(parts) == length:
                 continue
-            parts[length] = before + b'{"alerts":[' + parts[length][1:]
+            parts[length] = before + b'{"alerts":' + _FIRST
             parts.append(self._after_members(group, headers, now))
             before = b","
-            if len(parts) > 5 * _PIECE:
+            if len(parts) > 9 * _PIECE:
                 yield b"".join(parts)
                 parts.clear()
         parts.append(b"[]\n" if before == b"[" else b"]\n")
@@ -124,8 +137,12 @@ class Listing:
             pieces = fragment(known)
             if len(known.routes) > 1:
                 receivers = sorted(g.route.receiver.name for g in known.groups if shown is None or g in shown)
-                pieces = (pieces[0], _middle(known, tuple(receivers)), pieces[2])
-            text.add(parts, known, pieces, encoded, b",")
+                pieces = (
+                    *pieces[:2],
+                    _middle(tuple(receivers), known.starts_at, known.starts_offset),
+                    *pieces[3:],
+                )
+            text.add(parts, known, pieces, encoded, _NEXT)
 
     def _after_members(self, group: AggregationGroup, headers: dict[Route, bytes], now: Moment) -> bytes:
         route = group.route
@@ -138,17 +155,34 @@ class Listing:
             headers[route] = ending
         if _has_templates(route):
             ending += encode_labels(self._router.route_labels(group, now)) + b"}"
-        return b'],"labels":' + encode_labels(group.labels) + ending
+        return b'}],"labels":' + encode_labels(group.labels) + ending
 
     def prepare(self, at_most: int) -> bool:
-        """Work ahead on alerts that were never listed, a few at a time; whether any are left."""
+        """Work ahead on alerts that were never listed, a few at a time; whether any are left.
+
+        When nobody has asked for a list in a long time, forget what was made instead.
+        """
         known = self._router.engine.known
+        if self._router.now() - self._asked_at > _KEEP:
+            self._forget()
+            return False
         # New alerts are at the end. When some have gone meanwhile, a few are left for later.
         start = min(self._prepared, len(known))
-        some = list(islice(known, start, start + at_most))
-        know_fingerprints(some)
+        some = list(islice(known.values(), start, start + at_most))
+        know_fingerprints([each.labels for each in some])
+        for each in some:
+            fragment(each)
         self._prepared = start + len(some)
         return self._prepared < len(known)
+
+    def _forget(self) -> None:
+        if self._prepared:
+            for known in self._router.engine.known.values():
+                known.listing = None
+            self._known, self._by_fingerprint = [], []
+            self._groups, self._groups_in_order = [], []
+            self._members = {}
+            self._prepared = 0
 
     def _alerts_in_order(self, engine: Engine) -> list[Known]:
         known = list(engine.known.values())
@@ -194,7 +228,7 @@ class _Text:
 
     def add(self, parts: list[bytes], known: Known, pieces: _Fragment, status: bytes, before: bytes) -> None:
         """Append an alert, with what separates it from the one before."""
-        head, middle, tail = pieces
+        annotations, fingerprint, middle, tail, labels = pieces
         moments = self._moments
         ends_at, updated_at = known.ends_at, known.updated_at
         if known.ends_offset:
@@ -203,7 +237,7 @@ class _Text:
             end = moments[ends_at] = encode_moment(ends_at)
         if (updated := moments.get(updated_at, b"")) == b"":
             updated = moments[updated_at] = encode_moment(updated_at)
-        parts += (before + head, end, middle, status, updated, tail)
+        parts += (before, annotations, end, fingerprint, middle, status, updated, tail, labels)
 
     def status(self, known: Known) -> _Status:
         """What keeps this alert back now."""
@@ -243,22 +277,30 @@ def fragment(known: Known) -> _Fragment:
     """The parts of an alert that stay the same from one report to the next; kept with the alert."""
     pieces = known.listing
     if not isinstance(pieces, tuple):
-        starts = encode_moment(known.starts_at, known.starts_offset)
-        generator = b',"generatorURL":' + encode_safely(known.generator_url) if known.generator_url else b""
         pieces = known.listing = (
-            b'{"annotations":' + encode_safely(known.annotations) + b',"endsAt":"',
-            _middle(known, tuple([route.receiver.name for route in known.routes]), starts),
-            b'"' + generator + b',"labels":' + encode_safely(known.labels) + b"}",
+            encode_safely(known.annotations) + b',"endsAt":"',
+            b'","fingerprint":"%016x' % known.labels.fingerprint,
+            _middle_of_routes(known.routes, known.starts_at, known.starts_offset),
+            _tail(known.generator_url),
+            encode_safely(known.labels),
         )
     return pieces
 
 
-def _middle(known: Known, receivers: tuple[str, ...], starts: bytes | None = None) -> bytes:
-    return b'","fingerprint":"%016x","receivers":%b,"startsAt":"%b","status":' % (
-        known.labels.fingerprint,
-        _encode_receivers(receivers),
-        starts or encode_moment(known.starts_at, known.starts_offset),
-    )
+@lru_cache(maxsize=_MOST_SHARED)
+def _middle_of_routes(routes: tuple[Route, ...], starts_at: Moment, offset: int) -> bytes:
+    return _middle(tuple([route.receiver.name for route in routes]), starts_at, offset)
+
+
+def _middle(receivers: tuple[str, ...], starts_at: Moment, offset: int) -> bytes:
+    starts = encode_moment(starts_at, offset)
+    return b'","receivers":%b,"startsAt":"%b","status":' % (_encode_receivers(receivers), starts)
+
+
+@lru_cache(maxsize=_MOST_SHARED)
+def _tail(generator_url: str) -> bytes:
+    generator = b',"generatorURL":' + encode_safely(generator_url) if generator_url else b""
+    return b'"' + generator + b',"labels":'
 
 
 @lru_cache(maxsize=1024)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from alertrouter.core.matcher_syntax import Mode, is_valid_label_name
+from alertrouter.core.value import value_class
 
 if TYPE_CHECKING:
     from alertrouter.core.labels import Labels
@@ -20,7 +21,7 @@ class Status(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Alert:
     """What a client reported of one label set.
 

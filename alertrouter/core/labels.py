@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, NoReturn
 
 import xxhash
@@ -83,6 +84,10 @@ class Labels(dict[str, str]):
             return self._identity
 
     def _canonical(self) -> bytes:
+        text = "\xff".join([*chain.from_iterable(self.items()), ""])
+        # With nothing but ASCII between them, the separators are all that takes two bytes.
+        if len(text.encode()) == len(text) + 2 * len(self):
+            return text.encode("latin-1")
         return b"".join([b"%b\xff%b\xff" % (n.encode(), v.encode()) for n, v in self.items()])
 
     def text(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from alertrouter.core.value import value_class
 
 if TYPE_CHECKING:
     from alertrouter.core.reason import FailureReason
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.slot import Slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
     """One try to send one message. ``number`` counts from 1 within the flush of ``tick``.
 

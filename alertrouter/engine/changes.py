@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from alertrouter.core.value import value_class
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -29,7 +31,7 @@ class Transition(StrEnum):
     COLLECTED = "collected"  # forgotten, some time after it was resolved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class AlertTransition:
     """One line of an alert's history.
 
@@ -42,7 +44,7 @@ class AlertTransition:
     replaced: Labels | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class GroupState:
     """What must be remembered of an aggregation group; its members follow from the alerts.
 
@@ -64,7 +66,7 @@ class GroupState:
     held: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class LogEntry:
     """What one integration was last told about a group.
 
@@ -99,7 +101,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
     """One line of the decision history; only written when it differs from the last one for the same slot.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
+
+from alertrouter.core.value import value_class
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.slot import GroupId, Slot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Send:
     """A message that is due.
 
@@ -41,7 +43,7 @@ class Send:
     valid_until: Moment = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Quiet:
     """Nothing is to be sent, and why."""
 
@@ -50,7 +52,7 @@ class Quiet:
     muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Flush:
     """One turn of an aggregation group: the messages that are due and how many alerts were muted by what.
 

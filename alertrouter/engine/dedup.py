@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertrouter.core.reason import Reason
+from alertrouter.core.value import value_class
 
 if TYPE_CHECKING:
     from alertrouter.core.time import Duration, Moment
     from alertrouter.engine.changes import LogEntry
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Batch:
     """The members of a group as one integration may be told of them, by ``Labels.identity``.
 

@@ -86,6 +86,9 @@ class Engine:
         self.silence_index = SilenceIndex()
         self.limit = AlertnameLimit(self.settings.alertname_limit)
         self._moved: dict[Known, None] = {}
+        self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
+        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
+        self._group_by_values: dict[tuple[Route, tuple[str | None, ...]], AggregationGroup] = {}
         self._events: EventSink | None = None
         self.inhibition = InhibitionIndex(routing.inhibition_rules)
         self.flusher = Flusher(
@@ -210,7 +213,7 @@ class Engine:
     def _first_seen(self, alert: Alert, received: Received, now: Moment) -> Known | None:
         if not self._within_limit(alert.labels, None, received, now):
             return None
-        known = Known(alert, self.routing.route.match(alert.labels))
+        known = Known(alert, self.routes_of(alert.labels))
         self.known[alert.labels] = known
         self.limit.count(alert.labels.get("alertname", ""), known)
         if self._events is not None:
@@ -269,8 +272,36 @@ class Engine:
         for route in known.routes:
             self.put_in_group(known, route, changes, now)
 
+    def routes_of(self, labels: Labels) -> tuple[Route, ...]:
+        """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
+        found = tuple(self.routing.route.match(labels))
+        return self._route_sets.setdefault(found, found)
+
     def put_in_group(self, known: Known, route: Route, changes: Changes, now: Moment) -> None:
-        labels = route.group_labels(known.labels)
+        group = self._group_for(known, route, changes, now)
+        joined = self.flusher.join(group, known)
+        if self._events is not None:
+            self._events.append(grouped(known, group, now))
+        if joined and known.ends_at > now and self.flusher.hurry(group, now + route.group_wait):
+            changes.groups.append(group.state())
+
+    def _group_for(self, known: Known, route: Route, changes: Changes, now: Moment) -> AggregationGroup:
+        """The group of this route in which the alert belongs; a new one if there is none."""
+        if route.group_by is None:
+            return self._group_of_labels(known, route, known.labels, changes, now)
+        key = (route, tuple([known.labels.get(name) for name in route.group_by]))
+        group = self._group_by_values.get(key)
+        # A group that is removed while routes stay has no members.
+        if group is None or group.closing or not group.members:
+            if len(self._group_by_values) > 2 * len(self.group_by_id) + 1000:
+                self._group_by_values.clear()
+            labels = route.group_labels(known.labels)
+            group = self._group_by_values[key] = self._group_of_labels(known, route, labels, changes, now)
+        return group
+
+    def _group_of_labels(
+        self, known: Known, route: Route, labels: Labels, changes: Changes, now: Moment
+    ) -> AggregationGroup:
         group = self.group_by_id.get(GroupId(route.identity, labels))
         if group is None or group.closing:
             # An alert that is old already has waited long enough.
@@ -280,11 +311,7 @@ class Engine:
             self.group_by_id[group.id] = group
             self.flusher.schedule(group)
             changes.groups.append(group.state())
-        joined = self.flusher.join(group, known)
-        if self._events is not None:
-            self._events.append(grouped(known, group, now))
-        if joined and known.ends_at > now and self.flusher.hurry(group, now + route.group_wait):
-            changes.groups.append(group.state())
+        return group
 
     def _tell_grouped(self, known: Known, now: Moment) -> None:
         assert self._events is not None
@@ -456,10 +483,12 @@ class Engine:
 
     def _take_routing(self, routing: Routing) -> None:
         self.routing = routing
+        self._route_sets.clear()
+        self._group_by_values.clear()
         self.inhibition = InhibitionIndex(routing.inhibition_rules)
         for known in self.known.values():
             known.targets = None
-            known.routes = routing.route.match(known.labels)
+            known.routes = self.routes_of(known.labels)
             known.listing = None
             self.inhibition.observe(known)
         self.flusher.judge.reconfigured(self._suppression())
@@ -469,7 +498,7 @@ class Engine:
 
     def _orphan(self, group: AggregationGroup, changes: Changes, now: Moment, *, close: bool) -> None:
         for known in group.members:
-            known.groups.remove(group)
+            known.leave(group)
         if close and self.flusher.log.owes(group):
             group.closing = True
             self.group_by_id[group.id] = group
@@ -486,7 +515,7 @@ class Engine:
         if regrouped is not None:
             # The route groups by other labels now: its alerts find new groups.
             for known in group.members:
-                known.groups.remove(group)
+                known.leave(group)
             self.flusher.remove(group, changes)
             return
         group.moves_to(route)

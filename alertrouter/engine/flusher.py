@@ -72,8 +72,8 @@ class Flusher:
         group.version += 1
         if known in group.members:
             return False
+        known.join(group)
         group.members[known] = None
-        known.groups.append(group)
         return True
 
     def hurry(self, group: AggregationGroup, due: Moment) -> bool:
@@ -87,7 +87,7 @@ class Flusher:
     def leave(self, group: AggregationGroup, known: Known) -> None:
         """Let an alert be a member no longer."""
         del group.members[known]
-        known.groups.remove(group)
+        known.leave(group)
         group.version += 1
 
     def remove(self, group: AggregationGroup, changes: Changes) -> None:

@@ -50,6 +50,8 @@ class InhibitionIndex:
 
     def observe(self, known: Known) -> bool:
         """Take note of an alert that is new or changed; whether it is a source of any rule."""
+        if not self._rules:
+            return False
         is_source = False
         for place in self._source_rules.of(known.labels):
             rule = self._rules[place]

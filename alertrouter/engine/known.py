@@ -20,7 +20,8 @@ class Known:
 
     It changes in place, so that a heartbeat, which moves nothing but the end, costs next to nothing.
     ``listing`` is free for whoever lists alerts: a serialised form, forgotten whenever anything but
-    ``ends_at`` and ``updated_at`` changes. ``over`` says that the end of this episode was recorded, ``gone`` that the
+    ``ends_at`` and ``updated_at`` changes. ``posted`` is free for whoever takes alerts in: how the annotations were
+    written in the report that is current, forgotten with it. ``over`` says that the end of this episode was recorded, ``gone`` that the
     engine has forgotten the alert.
     """
 
@@ -34,6 +35,7 @@ class Known:
         "labels",
         "listing",
         "over",
+        "posted",
         "routes",
         "silences",
         "silences_version",
@@ -44,13 +46,13 @@ class Known:
         "updated_at",
     )
 
-    def __init__(self, alert: Alert, routes: list[Route]) -> None:
+    def __init__(self, alert: Alert, routes: tuple[Route, ...]) -> None:
         self.labels: Labels = alert.labels
         self.routes = routes
-        self.groups: list[AggregationGroup] = []
+        self.groups: tuple[AggregationGroup, ...] = ()
         self.over = False
         self.gone = False
-        self.listing: object = None
+        self.listing: object
         self.targets: tuple[Target, ...] | None = None
         self.silences: tuple[Silence, ...] = ()
         self.silences_version = 0
@@ -68,6 +70,20 @@ class Known:
         self.starts_offset = alert.starts_offset
         self.ends_offset = alert.ends_offset
         self.listing = None
+        self.posted: bytes | None = None
+
+    def join(self, group: AggregationGroup) -> None:
+        """Belong to a group, too."""
+        if not self.groups and group.members:
+            # Most alerts are in one group only; its members share the tuple that says so.
+            first = next(iter(group.members)).groups
+            self.groups = first if first == (group,) else (group,)
+        else:
+            self.groups = (*self.groups, group)
+
+    def leave(self, group: AggregationGroup) -> None:
+        """Belong to a group no longer."""
+        self.groups = tuple([each for each in self.groups if each is not group])
 
     def alert(self) -> Alert:
         """The current report as a value."""

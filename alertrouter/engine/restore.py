@@ -62,7 +62,7 @@ class _Restore:
         engine = self._engine
         seen_at = self._state.seen_at
         for alert in self._state.alerts:
-            known = Known(alert, engine.routing.route.match(alert.labels))
+            known = Known(alert, engine.routes_of(alert.labels))
             # Heartbeats move ends that lie ahead; one that was past when it was reported is an end for good.
             if seen_at is not None and known.ends_at > max(seen_at, known.updated_at):
                 known.ends_at += self._end_grace

@@ -9,9 +9,11 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertrouter.api.listing import in_display_order
+from alertrouter.api.listing import Listing, in_display_order
+from alertrouter.api.query import AlertQuery
 from alertrouter.core.alert import Alert
 from alertrouter.core.labels import Labels, order_for_display
+from alertrouter.core.time import HOUR
 from alertrouter.engine.known import Known
 from tests.api.play import Step
 from tests.api.scenes import CONFIG, START, alert
@@ -131,8 +133,28 @@ LABELS = st.dictionaries(NAMES, st.sampled_from(["", "1", "2", "ü"]), max_size=
 @given(st.lists(LABELS, max_size=8, unique_by=lambda labels: tuple(sorted(labels.items()))))
 def test_the_fast_order_is_the_order_for_display(label_sets: list[dict[str, str]]) -> None:
     known = [
-        Known(Alert(labels=Labels(each), annotations=Labels(), starts_at=0, ends_at=1, updated_at=0), [])
+        Known(Alert(labels=Labels(each), annotations=Labels(), starts_at=0, ends_at=1, updated_at=0), ())
         for each in label_sets
     ]
     expected = sorted(known, key=lambda each: order_for_display(each.labels))
     assert in_display_order(known) == expected
+
+
+def test_what_lists_need_is_made_ahead_and_forgotten_when_nobody_asks() -> None:
+    server = Server(CONFIG)
+    server.post("/api/v2/alerts", [alert({"n": str(n), "a": "<&>"}) for n in range(30)])
+    router = server.router
+    known = list(router.engine.known.values())
+    listing = Listing(router)
+    asked = b"".join(listing.alerts(AlertQuery(), router.now()))
+    for each in known:
+        each.listing = None
+
+    assert listing.prepare(20)
+    assert [each.listing is None for each in known] == [False] * 20 + [True] * 10
+    assert not listing.prepare(20)
+    assert b"".join(listing.alerts(AlertQuery(), router.now())) == asked
+
+    router.time += 3 * HOUR
+    assert not listing.prepare(20)
+    assert all(each.listing is None for each in known)
