@@ -15,9 +15,10 @@ MAY_IMPORT = {
     "core": {"core"},
     "engine": {"core", "engine"},
     "gotemplate": {"gotemplate"},
+    "promql": {"core", "promql"},
 }
 # Besides the standard library: RE2 for matchers, and the hash of the notification log.
-LIBRARIES = {"core": {"re2", "xxhash"}, "engine": set[str](), "gotemplate": set[str]()}
+LIBRARIES = {"core": {"re2", "xxhash"}, "engine": set[str](), "gotemplate": set[str](), "promql": set[str]()}
 MUST_NOT_IMPORT = {
     "api": {"delivery"},
     "web": {"delivery"},

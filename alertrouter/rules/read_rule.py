@@ -158,14 +158,7 @@ class _Check:
         found = check_expression(draft.expression, self._source.dialect)
         if found is None:
             return
-        problem = self._problem(
-            node, f"{found.prefix}{found.message}", found.hint, place, at=(found.line, found.column)
-        )
-        if found.is_error:
-            self.failed = True
-            self._source.problems.append(problem)
-        else:
-            self._source.warnings.append(problem)
+        self._complain(node, found.message, found.hint, places=place, at=(found.line, found.column))
 
     def record(self) -> None:
         draft, place = self._draft, self._place("record")

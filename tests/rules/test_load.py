@@ -324,7 +324,7 @@ def test_errors_in_expressions_are_shown_where_they_are() -> None:
                 expr: "x{a=\\"b\\"} > > 1"
         """
     places = [problem.split(": ")[0] for problem in problems_of(text)]
-    assert [place.split(":")[1] for place in places] == ["5", "7", "12", "16"]
+    assert [place.split(":")[1] for place in places] == ["5", "9", "14", "16"]
 
 
 def test_everything_wrong_in_all_files_is_said_at_once(tmp_path: Path) -> None:
