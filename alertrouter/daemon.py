@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs
+from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs, tracing
 from alertrouter.api.app import create_app
 from alertrouter.api.caller import BY_SIGNAL
 from alertrouter.api.router import ReloadError, UnavailableError
@@ -44,6 +44,7 @@ from alertrouter.store.journal import Journal
 from alertrouter.store.store import Store
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.templates import Templates
+from alertrouter.tracing.manager import Tracing
 from alertrouter.wire import decode_alerts
 
 if TYPE_CHECKING:
@@ -69,6 +70,8 @@ if TYPE_CHECKING:
     from alertrouter.integrations import Sender
     from alertrouter.settings import Settings
     from alertrouter.templating.message import Message
+    from alertrouter.tracing import Span
+    from alertrouter.tracing.opentelemetry import OtelTracer
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,8 @@ _ALERTS_AT_ONCE = 2000
 # The loop looks at the clock this often at least, so that a clock set forward is noticed.
 _LONGEST_WAIT = 1.0
 _WRITE_BEHIND = 5 * SECOND
+# So many transitions of one request are told on its span.
+_MOST_TOLD = 128
 
 
 def run(settings: Settings) -> int:
@@ -124,6 +129,7 @@ class Daemon:
         self._tls: ssl.SSLContext | None = None
         self._template_problems: Sequence[Problem] = ()
         self._recorder: EventRecorder | None = None
+        self._tracing = Tracing()
         self._senders: ConfiguredSenders
         self._store: Store
         self._journal: Journal
@@ -155,6 +161,8 @@ class Daemon:
                 raise FatalError(str(error)) from None
             configuration = self._read_configuration()
             self._senders = self._senders_for(configuration, self._templates_for(configuration))
+            stack.push_async_callback(self._tracing.close)
+            await self._tracing.install(configuration.tracing, self._tracer_for(configuration))
             await self._open_store(stack)
             await self._record_events(configuration, stack)
             await self._begin(configuration, stack)
@@ -433,7 +441,14 @@ class Daemon:
         return problems
 
     async def _take_in(self, reports: Sequence[Report | Again], now: Moment, begun: float) -> Sequence[str]:
-        taken = self._intake.take(reports, now)
+        with tracing.span(
+            "provider.mem.Put",
+            kind=tracing.Kind.PRODUCER,
+            attributes={"alerting.alerts.count": len(reports)},
+        ) as span:
+            taken = self._intake.take(reports, now)
+            if span.is_recorded:
+                _tell_transitions(span, taken.changes)
         self.metrics.alerts_received(
             firing=taken.firing,
             resolved=taken.resolved,
@@ -459,14 +474,17 @@ class Daemon:
     async def save_silence(self, proposed: Silence) -> Silence:
         """Create or edit a silence; the one that is in force, once it is stored."""
         self._refuse_unless_writable()
-        saved, changes = self.engine.save_silence(proposed, self.clock.now(), str(uuid.uuid4()))
+        with tracing.span("silences.Set"):
+            saved, changes = self.engine.save_silence(proposed, self.clock.now(), str(uuid.uuid4()))
         await self._silences_changed(changes)
         return saved
 
     async def expire_silence(self, silence_id: str) -> None:
         """End a silence; returns once that is stored."""
         self._refuse_unless_writable()
-        await self._silences_changed(self.engine.expire_silence(silence_id, self.clock.now()))
+        with tracing.span("silences.Expire", attributes={"alerting.silence.id": silence_id}):
+            changes = self.engine.expire_silence(silence_id, self.clock.now())
+        await self._silences_changed(changes)
 
     async def _silences_changed(self, changes: Changes) -> None:
         self._nudge()
@@ -511,6 +529,12 @@ class Daemon:
         self._template_problems = check_templates(configuration, templates, self.settings)
         return templates
 
+    def _tracer_for(self, configuration: Configuration) -> OtelTracer | None:
+        try:
+            return self._tracing.prepare(configuration.tracing)
+        except (ValueError, OSError) as error:
+            raise FatalError(f"failed to build a new tracer provider: {error}") from None
+
     def _senders_for(self, configuration: Configuration, templates: Templates) -> ConfiguredSenders:
         """Everything else about a configuration that can fail, before anything in force is touched."""
         senders = ConfiguredSenders(configuration, templates, self._clients, self.clock, self.external_url)
@@ -546,6 +570,7 @@ class Daemon:
                 configuration = await asyncio.to_thread(self._read_configuration)
                 templates = await asyncio.to_thread(self._templates_for, configuration)
                 senders = self._senders_for(configuration, templates)
+                tracer = await asyncio.to_thread(self._tracer_for, configuration)
             except (ConfigError, TemplateError, FatalError, OSError) as error:
                 self.metrics.reload_failed()
                 log.error(  # noqa: TRY400 - a message, not a bug
@@ -559,6 +584,7 @@ class Daemon:
             self._journal.write(changes)
             self._in_force(configuration)
             self._nudge()
+            await self._tracing.install(configuration.tracing, tracer)
             if self._recorder is not None:
                 await self._recorder.reconfigure(configuration.event_recorder)
             await self._clients.close_unused(senders.http_configs())
@@ -627,6 +653,18 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         return server_context(Path(settings.web_config_file))
     except WebConfigError as error:
         raise FatalError(str(error)) from None
+
+
+def _tell_transitions(span: Span, changes: Changes) -> None:
+    for transition in changes.transitions[:_MOST_TOLD]:
+        labels = transition.alert.labels
+        span.event(
+            f"alert {transition.kind}",
+            {
+                "alerting.alert.name": labels.get("alertname", ""),
+                "alerting.alert.fingerprint": labels.fingerprint_text,
+            },
+        )
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -28,6 +28,8 @@ MUST_NOT_IMPORT = {
     "store": {"api", "cli", "daemon", "delivery", "integrations", "config"},
     "templating": {"engine", "store", "delivery", "api", "cli", "daemon", "integrations"},
     "delivery": {"api", "cli", "daemon", "store"},
+    "events": {"api", "cli", "daemon", "store", "integrations", "templating"},
+    "tracing": {"api", "cli", "daemon", "store", "engine", "delivery", "integrations"},
 }
 
 # Values that say how an attempt ended: who reads them does not act.

@@ -19,6 +19,7 @@ from alertrouter.api.read_only import ReadOnly
 from alertrouter.api.receivers import Receivers
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
+from alertrouter.api.traced import Traced
 from alertrouter.external_url import route_prefix
 from alertrouter.web.index import index_router
 
@@ -54,6 +55,7 @@ def create_app(router: Router, settings: Settings, metrics: Metrics) -> FastAPI:
         from alertrouter.api.guard import Guard
 
         app.add_middleware(Guard, path=Path(settings.web_config_file), now=router.now, metrics=metrics)
+    app.add_middleware(Traced)
     return app
 
 

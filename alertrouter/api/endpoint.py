@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Protocol
 
+from alertrouter import tracing
 from alertrouter.api.http import (
     NOT_FOUND,
     Answer,
@@ -37,6 +38,20 @@ class Endpoint(Protocol):
 
     async def answer(self, request: Request) -> Answer:
         """Answer whatever is asked here, errors included."""
+
+
+# The spans of Alertmanager's handlers.
+_SPANS = {
+    ("/api/v2/status", "GET"): "api.getStatusHandler",
+    ("/api/v2/receivers", "GET"): "api.getReceiversHandler",
+    ("/api/v2/alerts", "GET"): "api.getAlertsHandler",
+    ("/api/v2/alerts", "POST"): "api.postAlertsHandler",
+    ("/api/v2/alerts/groups", "GET"): "api.getAlertGroupsHandler",
+    ("/api/v2/silences", "GET"): "api.getSilencesHandler",
+    ("/api/v2/silences", "POST"): "api.postSilencesHandler",
+    ("/api/v2/silence/{silenceID}", "GET"): "api.getSilenceHandler",
+    ("/api/v2/silence/{silenceID}", "DELETE"): "api.deleteSilenceHandler",
+}
 
 
 class PlainEndpoint:
@@ -97,7 +112,10 @@ class ApiEndpoint:
         if refusal is not None:
             return refusal
         try:
-            return await handler(request)
+            if not tracing.is_on():
+                return await handler(request)
+            with tracing.span(_SPANS.get((self.name, request.method), f"{request.method} {self.name}")):
+                return await handler(request)
         except DisconnectedError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad request is logged and answered, the rest goes on

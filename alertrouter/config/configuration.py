@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alertrouter.config.blocks import Blocks
     from alertrouter.config.http import HttpConfig
     from alertrouter.config.inline_template import InlineTemplate
-    from alertrouter.config.observability import EventRecorderConfig
+    from alertrouter.config.observability import EventRecorderConfig, TracingConfig
     from alertrouter.config.problem import Problem
     from alertrouter.config.schema import Options
     from alertrouter.core.routing import Routing
@@ -46,6 +46,11 @@ class Configuration:
     def http_config(self) -> HttpConfig:
         """The global HTTP client."""
         return self.blocks.global_config.http_config
+
+    @property
+    def tracing(self) -> TracingConfig | None:
+        """Where spans go, if the file says."""
+        return self.blocks.tracing
 
     @property
     def event_recorder(self) -> EventRecorderConfig | None:

@@ -21,6 +21,7 @@ from alertrouter.delivery.book import Book
 from alertrouter.delivery.circuit import OPENS_AFTER, Circuit
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
 from alertrouter.delivery.lane import Job, Lane, State
+from alertrouter.delivery.trace import FlushTrace, failed
 from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
 
@@ -91,9 +92,10 @@ class Delivery:
             return
         for integration in flush.logged:
             self._metrics.notification(flush.route.receiver.name, integration.kind)
+        trace = FlushTrace(flush)
         for send in flush.sends:
             self._metrics.notification(send.slot.receiver, send.integration.kind)
-            job = Job(id=self._new_id(), send=send, lane=self._lane(send))
+            job = Job(id=self._new_id(), send=send, lane=self._lane(send), trace=trace.message(send))
             self._jobs[job.id] = job
             self._alarm.set(send.deadline, job.id)
             job.lane.unwritten[job.id] = job
@@ -153,6 +155,7 @@ class Delivery:
         await asyncio.gather(*cut_off, return_exceptions=True)
         for job in self._jobs.values():
             self._not_begun(job)
+            job.trace.end("the server stopped")
         await self._book.settled()
         if self._jobs:
             log.warning(
@@ -286,7 +289,12 @@ class Delivery:
             return
         job.attempts += 1
         try:
-            data = await self._send(job)
+            with job.trace.attempt() as span:
+                try:
+                    data = await self._send(job)
+                except DeliveryError as error:
+                    failed(span, error)
+                    raise
         except DeliveryError as error:
             self._attempt_failed(job, error)
         else:
@@ -426,10 +434,11 @@ class Delivery:
         )
         self._metrics.notification_failed(job.send.slot.receiver, job.send.integration.kind, error.reason)
         changes = self._engine.failed(job.send, now, error.reason, str(error), attempts=job.attempts)
-        self._finish(job)
+        self._finish(job, str(error))
         self._book.record(changes)
 
-    def _finish(self, job: Job) -> None:
+    def _finish(self, job: Job, error: str = "") -> None:
+        job.trace.end(error)
         job.lane.forget(job)
         job.state = State.DONE
         del self._jobs[job.id]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import platform
-import sys
 import threading
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from alertrouter import ALERTMANAGER_VERSION, __version__
+from alertrouter import ALERTMANAGER_VERSION, build
 from alertrouter.config.observability import EventRecorderConfig
 from alertrouter.core.time import SECOND
 from alertrouter.events.encoding import TYPE_OF, Recorded, Started, Stopped, encode
@@ -83,7 +81,7 @@ class EventRecorder:
         outputs, _ = await self._make(self._config)
         self._put(_Outputs(outputs))
         self._thread.start()
-        self.append(Started(self._clock.now(), ALERTMANAGER_VERSION, _build_context()))
+        self.append(Started(self._clock.now(), ALERTMANAGER_VERSION, build.context()))
 
     async def reconfigure(self, config: EventRecorderConfig | None) -> None:
         """Write to the outputs of another configuration; all stay as they are when one of those cannot be made."""
@@ -148,11 +146,6 @@ class EventRecorder:
         host = origin(config.url.reveal())
         hosts[host] += 1
         return WebhookOutput(config, number=hosts[host], clock=self._clock, metrics=self._metrics)
-
-
-def _build_context() -> str:
-    python, machine = platform.python_version(), platform.machine()
-    return f"(alertrouter={__version__}, python={python}, platform={sys.platform}/{machine})"
 
 
 class _Writer:

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from multidict import CIMultiDict
 
-from alertrouter import ALERTMANAGER_VERSION
+from alertrouter import ALERTMANAGER_VERSION, tracing
 from alertrouter.delivery.errors import TemporaryError
 from alertrouter.http_client.direct import DirectWire
 from alertrouter.http_client.files import read_credential
@@ -101,10 +101,29 @@ class HttpClient:
         pool = await self._current_pool()
         pool.in_flight += 1
         try:
+            if tracing.headers():
+                return await self._traced(pool, method, url, content, headers or {})
             return await self._follow(pool, method, url, content, headers or {})
         finally:
             pool.in_flight -= 1
             await pool.close_if_done()
+
+    async def _traced(
+        self, pool: _Pool, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Response:
+        # The path and what follows it may hold a token.
+        parts = urlsplit(url)
+        attributes = {
+            "http.request.method": method,
+            "url.scheme": parts.scheme,
+            "server.address": parts.hostname or "",
+        }
+        with tracing.span(f"HTTP {method}", kind=tracing.Kind.CLIENT, attributes=attributes) as span:
+            answer = await self._follow(pool, method, url, body, {**headers, **tracing.headers()})
+            span.set("http.response.status_code", answer.status_code)
+            if answer.status_code >= 400:
+                span.fail(f"answered {answer.status_code}")
+            return answer
 
     async def aclose(self) -> None:
         """Close the connections, each when its request is answered."""
