@@ -11,6 +11,7 @@ import os
 import posixpath
 from time import perf_counter
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from alertrouter.api.http import NOT_FOUND, Answer, DisconnectedError, Request, moved, text_error
 from alertrouter.core.duration import format_go_duration
@@ -58,7 +59,7 @@ class Paths:
         place = bare.rfind("/") + 1
         endpoint = self._parameter.get(bare[:place])
         if endpoint is not None and len(bare) > place:
-            return endpoint, bare[place:]
+            return endpoint, unquote(bare[place:])
         return next(
             ((each, "") for beginning, each in self._below.items() if path.startswith(beginning)), None
         )
@@ -80,6 +81,7 @@ class Front:
         self._app = app
         self._paths = paths
         self._prefix = prefix
+        self._as_written = f"{prefix}/api/v2/"
         self._metrics = metrics
         self._most_gets = get_concurrency if get_concurrency > 0 else max(os.cpu_count() or 1, 8)
         self._gets = 0
@@ -111,6 +113,10 @@ class Front:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        raw = scope["raw_path"]
+        if b"%" in raw and (below := raw.decode("ascii", "replace")).startswith(self._as_written):
+            # Compat: what is escaped there is no part of a name, but of the parameter.
+            path = below
         if self._prefix:
             if not path.startswith(self._prefix + "/"):
                 await _send(self._outside(path), send)

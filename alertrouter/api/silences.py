@@ -14,6 +14,7 @@ from alertrouter.core.matcher_syntax import Mode, is_valid_label_name
 from alertrouter.core.pattern import PatternError
 from alertrouter.core.silence import InvalidSilence, Silence, SilenceNotFound, SilenceState, list_order
 from alertrouter.core.time import EARLIEST
+from alertrouter.gotemplate.quoting import quote
 from alertrouter.wire import PostedMatcher, PostedSilence, decode_silence
 from alertrouter.wire.writing import encode, encode_array, encode_silence
 
@@ -107,7 +108,7 @@ def _author(caller: Caller, claimed: str) -> Caller:
 
 
 def _not_an_id(request: Request) -> Answer:
-    return fault(422, f'silenceID in path must be of type uuid: "{request.parameter}"', 601)
+    return fault(422, f"silenceID in path must be of type uuid: {quote(request.parameter)}", 601)
 
 
 def _contains(silence: Silence, wanted: set[Matcher]) -> bool:

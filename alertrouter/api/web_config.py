@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from alertrouter.core.duration import parse_duration
+from alertrouter.core.duration import parse_go_duration
 from alertrouter.core.time import Duration
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class _HttpServer(_Model):
 
 
 class _RateLimit(_Model):
-    interval: Annotated[Duration, BeforeValidator(lambda text: parse_duration(str(text)))] = 0
+    interval: Annotated[Duration, BeforeValidator(lambda text: parse_go_duration(str(text)))] = 0
     burst: int = 0
 
 

@@ -34,7 +34,7 @@ def run_show(_: ClusterShow, session: Session) -> int:
     write(align(f"Cluster Status:\t{cluster['status']}\nNode Name:\t{cluster.get('name', '')}\n"))
     if session.options.output == "extended":
         peers = sorted(cluster.get("peers", []), key=_place)
-        rows = "".join(f"{peer['address']}\t{peer['name']}\n" for peer in peers)
+        rows = "".join(f"{peer['address']}\t{peer['name']}\t\n" for peer in peers)
         write("\n" + align(f"Address\tName\n{rows}"))
     return 0
 

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from alertrouter.core.time import SECOND, Moment, parse_timestamp
+from alertrouter.core.time import SECOND, Moment, format_milliseconds, parse_timestamp
 
 #: The headers that are compared. Others are the web server's.
 HEADERS = (
@@ -21,10 +22,13 @@ HEADERS = (
     "content-type",
     "location",
     "vary",
+    "www-authenticate",
     "x-content-type-options",
+    "x-frame-options",
 )
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_LATER = re.compile(r"<t\+(\d+)>")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -32,8 +36,9 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 class Step:
     """One request. ``exact_words`` off: of an error only the status and the shape count.
 
-    In ``path`` and ``body``, ``<id1>`` stands for the first silence id seen so far, and so on. ``wait`` is how many
-    seconds to let pass before.
+    In ``path`` and ``body``, ``<id1>`` stands for the first silence id seen so far, and so on; ``<t+5>`` for the time five
+    seconds after the scene began. ``wait`` is how many seconds to let pass before. The method ``WRITE`` is no request: the
+    file of that name, beside the configuration, gets the body.
     """
 
     method: str
@@ -46,13 +51,18 @@ class Step:
 
 @dataclass(frozen=True)
 class Scene:
-    """A fresh server with this configuration and these features, and what it is asked."""
+    """A fresh server with this configuration and these features, and what it is asked.
+
+    ``files`` lie beside the configuration; ``FOLDER`` in a flag is the folder. ``prefix`` is where the API is served.
+    """
 
     name: str
     steps: list[Step]
     config: str
     features: str = ""
     flags: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,18 @@ def play(scene: Scene, send: Send, now: Callable[[], Moment]) -> list[dict[str, 
     """Play a scene; the answers, with ids and times near now replaced by names for them."""
     ids: list[str] = []
     answers = []
+    begun = now()
+    # The moments that the scene names itself, by what they look like.
+    planned = {
+        _LATER.sub(partial(_later, begun), name): name for step in scene.steps for name in _named(step)
+    }
     for step in scene.steps:
         asked = Step(
             step.method,
-            _with_ids(step.path, ids),
-            _with_ids(step.body.decode("latin-1"), ids).encode("latin-1") if step.body is not None else None,
+            _meant(step.path, ids, begun),
+            _meant(step.body.decode("latin-1"), ids, begun).encode("latin-1")
+            if step.body is not None
+            else None,
             step.headers,
             step.exact_words,
             step.wait,
@@ -87,7 +104,7 @@ def play(scene: Scene, send: Send, now: Callable[[], Moment]) -> list[dict[str, 
                 ids.append(found)
         for place, each in enumerate(ids, 1):
             text = text.replace(each, f"<id{place}>")
-        text = _TIME.sub(lambda found: _relative(found[0], now()), text)
+        text = _TIME.sub(lambda found: planned.get(found[0]) or _relative(found[0], now()), text)
         answers.append(
             {
                 "asked": f"{step.method} {step.path}",
@@ -99,10 +116,18 @@ def play(scene: Scene, send: Send, now: Callable[[], Moment]) -> list[dict[str, 
     return answers
 
 
-def _with_ids(text: str, ids: list[str]) -> str:
+def _meant(text: str, ids: list[str], begun: Moment) -> str:
     for place, each in enumerate(ids, 1):
         text = text.replace(f"<id{place}>", each)
-    return text
+    return _LATER.sub(partial(_later, begun), text)
+
+
+def _named(step: Step) -> list[str]:
+    return [found[0] for found in _LATER.finditer((step.body or b"").decode("latin-1"))]
+
+
+def _later(begun: Moment, found: re.Match[str]) -> str:
+    return format_milliseconds(begun + int(found[1]) * SECOND)
 
 
 def _relative(text: str, now: Moment) -> str:

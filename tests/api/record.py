@@ -14,10 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tests.api.play import Raw, Scene, Step, play
 from tests.api.scenes import SCENES
@@ -30,8 +31,8 @@ def main(binary: str) -> None:
     number = (version.stdout or version.stderr).split()[2]
     answers: dict[str, list[str]] = {}
     for scene in SCENES:
-        with running([binary], scene) as port:
-            told = play(scene, partial(ask, port), time.time_ns)
+        with running(program(binary), scene) as server:
+            told = play(scene, server.ask, time.time_ns)
         answers[scene.name] = [json.dumps(answer, ensure_ascii=False) for answer in told]
     GOLDEN.parent.mkdir(exist_ok=True)
     scenes = [
@@ -41,62 +42,91 @@ def main(binary: str) -> None:
     GOLDEN.write_text("{\n" + ",\n".join([f'"version": "{number}"', *scenes]) + "\n}\n")
 
 
+class Process(Protocol):
+    """A started server; `subprocess.Popen` is one."""
+
+    def poll(self) -> int | None: ...
+    def terminate(self) -> None: ...
+    def wait(self) -> int: ...
+
+
+Start = Callable[[Sequence[str]], Process]
+
+
+def program(path: str | Path) -> Start:
+    """Starts a program."""
+    return lambda flags: subprocess.Popen([path, *flags], stderr=subprocess.DEVNULL)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server on this machine, and the folder with its files."""
+
+    port: int
+    folder: Path
+
+    def ask(self, step: Step) -> Raw:
+        """One request over a real connection, or a file written anew."""
+        # Their clock is finer than what they show: what comes first must be older.
+        time.sleep(step.wait or 0.01)
+        if step.method == "WRITE":
+            (self.folder / step.path).write_bytes(step.body or b"")
+            return Raw(0, {}, b"")
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.putrequest(step.method, step.path.replace(" ", "%20"), skip_accept_encoding=True)
+            for name, value in step.headers.items():
+                connection.putheader(name, value)
+            if step.body is not None:
+                connection.putheader("Content-Length", str(len(step.body)))
+            connection.endheaders(step.body)
+            answer = connection.getresponse()
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return Raw(answer.status, headers, answer.read())
+        finally:
+            connection.close()
+
+
 @contextmanager
-def running(command: Sequence[str], scene: Scene) -> Iterator[int]:
-    """An Alertmanager, or what is started like one, with the configuration of a scene; its port."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "alertmanager.yml"
-        config.write_text(scene.config)
+def running(start: Start, scene: Scene) -> Iterator[Running]:
+    """An Alertmanager, or what is started like one, with the configuration of a scene."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file, text in {"alertmanager.yml": scene.config, **scene.files}.items():
+            (folder / file).write_text(text)
         with socket.create_server(("127.0.0.1", 0)) as free:
             port: int = free.getsockname()[1]
-        process = subprocess.Popen(
+        process = start(
             [
-                *command,
-                f"--config.file={config}",
+                f"--config.file={folder}/alertmanager.yml",
                 f"--storage.path={folder}/data",
                 f"--web.listen-address=127.0.0.1:{port}",
-                "--cluster.listen-address=",
+                *([] if "cluster.listen" in str(scene.flags) else ["--cluster.listen-address="]),
                 *([f"--enable-feature={scene.features}"] if scene.features else []),
-                *scene.flags,
-            ],
-            stderr=subprocess.DEVNULL,
+                *(flag.replace("FOLDER", str(folder)) for flag in scene.flags),
+            ]
         )
+        server = Running(port, folder)
         try:
-            wait_until_up(port, process)
-            yield port
+            _wait_until_up(server, scene, process)
+            yield server
         finally:
             process.terminate()
             process.wait()
 
 
-def wait_until_up(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(100):
+def _wait_until_up(server: Running, scene: Scene, process: Process) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError("Alertmanager ended")
+            raise RuntimeError(f"the server of {scene.name} ended")
         try:
-            if ask(port, Step("GET", "/-/ready")).status == 200:
+            # It may want a password, or have had enough of us.
+            if server.ask(Step("GET", f"{scene.prefix}/-/ready")).status in {200, 401, 429}:
                 return
         except OSError:
-            time.sleep(0.1)
-    raise RuntimeError("Alertmanager does not answer")
-
-
-def ask(port: int, step: Step) -> Raw:
-    """One request over a real connection."""
-    time.sleep(step.wait or 0.02)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.putrequest(step.method, step.path.replace(" ", "%20"), skip_accept_encoding=True)
-        for name, value in step.headers.items():
-            connection.putheader(name, value)
-        if step.body is not None:
-            connection.putheader("Content-Length", str(len(step.body)))
-        connection.endheaders(step.body)
-        answer = connection.getresponse()
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return Raw(answer.status, headers, answer.read())
-    finally:
-        connection.close()
+            time.sleep(0.05)
+    raise RuntimeError(f"the server of {scene.name} does not answer")
 
 
 if __name__ == "__main__":

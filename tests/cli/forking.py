@@ -19,23 +19,26 @@ if TYPE_CHECKING:
 
 
 class Forking:
-    """Runs command lines in a directory. Use it in a `with` block."""
+    """Runs command lines in a directory, in a time zone. Use it in a `with` block."""
 
-    def __init__(self) -> None:
+    def __init__(self, zone: str = "UTC") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.forking"],
+            [sys.executable, "-m", "tests.cli.forking", zone],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, words: list[str], stdin: str, directory: Path) -> tuple[str, str, int]:
-        """Standard output, standard error and exit status of ``artool …`` or ``alertrouter …``."""
+    def run(self, words: list[str], stdin: str, directory: Path, home: str = "home") -> tuple[str, str, int]:
+        """Standard output, standard error and exit status of ``artool …`` or ``alertrouter …``.
+
+        Any other name is artool by another name. ``home`` is a folder in the directory.
+        """
         streams = [directory / f".{name}" for name in ("stdin", "stdout", "stderr")]
         streams[0].write_text(stdin)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([words, str(directory), list(map(str, streams))]) + "\n")
+        self._process.stdin.write(json.dumps([words, str(directory), home, list(map(str, streams))]) + "\n")
         self._process.stdin.flush()
         status = int(self._process.stdout.readline())
         return streams[1].read_text(), streams[2].read_text(), status
@@ -59,20 +62,20 @@ def _serve() -> None:
     httpx.Client().close()  # httpx, too, imports late
     gc.freeze()  # so that no child touches what it does not use
     for line in sys.stdin:
-        words, directory, streams = json.loads(line)
+        words, directory, home, streams = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(words, directory, streams)
+            _run(words, directory, home, streams)
         sys.stdout.write(f"{os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])}\n")
         sys.stdout.flush()
 
 
-def _run(words: list[str], directory: str, streams: list[str]) -> NoReturn:
+def _run(words: list[str], directory: str, home: str, streams: list[str]) -> NoReturn:
     from alertrouter.cli import main
 
     os.chdir(directory)
-    os.environ["HOME"] = f"{directory}/home"
-    os.environ["TZ"] = "UTC"
+    os.environ["HOME"] = f"{directory}/{home}"
+    os.environ["TZ"] = sys.argv[1]
     time.tzset()
     for number, path in enumerate(streams):
         os.dup2(
@@ -86,7 +89,7 @@ def _run(words: list[str], directory: str, streams: list[str]) -> NoReturn:
     sys.argv = words
     status = 70
     try:
-        getattr(main, words[0])()
+        (main.alertrouter if words[0] == "alertrouter" else main.artool)()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0
     except Exception:  # noqa: BLE001  # the interpreter would print any

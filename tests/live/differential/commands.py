@@ -1,29 +1,8 @@
-"""The same command line to artool and to a real amtool, against the same real Alertmanager: what both print must be equal.
-
-Where it is not, on purpose, the case says why; such a case fails when the two come to agree.
-"""
+"""Command lines, and the server and files that they are about."""
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shlex
-import subprocess
-import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import pytest
-
-from tests.live.peers import free_port, peer, running, version
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-pytestmark = pytest.mark.live
 
 CONFIG = """\
 route:
@@ -72,6 +51,18 @@ FILES = {
     "broken.json": "{",
     "arguments": "alert\n# a comment\nquery\n-o\nextended\n",
 }
+# Configuration files of amtool, by home. Debian's looks in another place.
+HOMES = {
+    "set": "author: ann\ncomment_required: false\noutput: extended\nduration: 7h\nreceiver: crit\ndate.format: 02.01.2006\n"
+    "unknown: 1\n",
+    "bad": "author: [",
+    "list": "[a]",
+    "odd": "output: xml\n",
+    "told": "alertmanager.url: http://127.0.0.1:1/\nrequire-comment: false\n",
+}
+for _home, _text in HOMES.items():
+    for _place in ("amtool/config.yml", "prometheus/amtool.yml"):
+        FILES[f"{_home}/.config/{_place}"] = _text
 
 
 # What older ones print differs in ways that nobody will miss.
@@ -80,12 +71,19 @@ NEW = (0, 33)
 
 @dataclass(frozen=True)
 class Case:
-    """A command line. ``differs`` says why artool does something else; ``since`` is the first amtool that has it."""
+    """A command line.
+
+    ``differs`` says why artool prints something else, ``of_server`` why amtool does when our daemon answers. ``since`` is the
+    first amtool that has it. ``home`` is where the configuration file is looked for. ``SERVER`` in a line is the address of
+    the server, and without its URL, it is given; ``PENDING`` is the id of a silence.
+    """
 
     line: str
     stdin: str | None = None
     differs: str = ""
+    of_server: str = ""
     since: tuple[int, int] = (0, 25)
+    home: str = "home"
 
 
 # The state that the looking commands see: made once, by amtool, before them.
@@ -160,7 +158,7 @@ LOOKING = [
     Case("cluster -o json"),
     Case("config"),
     Case("config show"),
-    Case("config show -o json"),
+    Case("config show -o json", of_server="version, start and language are ours"),
     Case(
         "config -o extended",
         differs="amtool prints where the values are in its memory; artool prints the values",
@@ -205,6 +203,14 @@ LOOKING = [
     Case("template render --template.glob='t/*' --template.text=x --template.data=broken.json"),
     Case("template render --template.glob='t/*' --template.text=x --template.type=xml"),
     Case("template render --template.glob='t/*'", since=NEW),
+    Case("alert", home="set"),
+    Case("alert query -o simple -r .*", home="set", since=NEW),
+    Case("silence -o simple", home="set"),
+    Case("cluster", home="set"),
+    Case("silence", home="bad", differs="artool says in which file, where"),
+    Case("silence", home="list", differs="artool says in which file"),
+    Case("silence", home="odd"),
+    Case("silence", home="told"),
     Case("@arguments"),
     Case("@nofile"),
     Case("alert --bogus"),
@@ -253,6 +259,10 @@ CHANGING = [
     Case("alert add new --generator-url='not a url'"),
     Case("alert add new a=b --annotation=summary=x"),
     Case("silence add new -c x"),
+    Case("silence add new a=c", home="set"),
+    Case("silence add new a=d", home="told"),
+    Case("silence query -q a=c", home="set"),
+    Case("silence query a=c", home="set"),
     Case("silence add new 'a=~b' -c x -d 1d2h -a me --annotation=ticket=J-1"),
     Case("silence add new -c x --start=2098-01-01T00:00:00+02:00 --end=2098-01-01T00:00:00Z"),
     Case("silence add new -c x --start=2098-01-01T00:00:00Z -d 1w"),
@@ -317,161 +327,3 @@ CHANGING = [
     ),
     Case("silence import", stdin="x", differs="artool says where the JSON is wrong"),
 ]
-
-
-class Server:
-    """A server in a folder of its own, with the same configuration, files and state as every other."""
-
-    def __init__(self, program: Path, amtool: Path, directory: Path) -> None:
-        self.directory = directory
-        self.address = f"127.0.0.1:{free_port()}"
-        self.amtool = amtool
-        self.version = version(amtool)
-        self.pending = ""
-        # Called by amtool's name, ours prints amtool's name.
-        self.artool = directory / "bin" / "amtool"
-        self._program = program
-
-    @contextmanager
-    def up(self) -> Iterator[Server]:
-        """Run it until the end of the block."""
-        self.artool.parent.mkdir()
-        self.artool.symlink_to(Path(sys.executable).with_name("artool"))
-        for name, text in FILES.items():
-            (self.directory / name).parent.mkdir(exist_ok=True)
-            (self.directory / name).write_text(text)
-        command: list[str | Path] = [
-            self._program,
-            f"--config.file={self.directory / 'am.yml'}",
-            f"--storage.path={self.directory / 'data'}",
-            f"--web.listen-address={self.address}",
-            "--cluster.listen-address=",
-        ]
-        log = self.directory / "log"
-        with running(command, ready=f"http://{self.address}/-/ready", log=log, directory=self.directory):
-            for line in STATE:
-                out, error, status = self.run(self.amtool, line)
-                assert (error, status) == ("", 0), (line, out)
-            self.pending = self.run(self.amtool, "silence query -q foo")[0].split()[0]
-            yield self
-
-    def run(self, program: Path, line: str, stdin: str | None = None) -> tuple[str, str, int]:
-        """Standard output, standard error and exit status."""
-        words = shlex.split(line.replace("SERVER", self.address).replace("PENDING", self.pending))
-        if not any("alertmanager.url" in word for word in words):
-            words.insert(0, f"--alertmanager.url=http://{self.address}")
-        done = subprocess.run(
-            [program, "--no-version-check", *words],
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-            cwd=self.directory,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.directory / "home"), "TZ": "Europe/Helsinki"},
-        )
-        out, error = (text.replace(self.address, "SERVER") for text in (done.stdout, done.stderr))
-        return out, error, done.returncode
-
-
-@pytest.fixture(scope="module")
-def amtool() -> Path:
-    return peer("ALERTROUTER_PEER_AMTOOL", "amtool")
-
-
-@pytest.fixture(scope="module")
-def alertmanager() -> Path:
-    return peer("ALERTROUTER_PEER_ALERTMANAGER", "alertmanager", "prometheus-alertmanager")
-
-
-@pytest.fixture(scope="module")
-def server(alertmanager: Path, amtool: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with Server(alertmanager, amtool, tmp_path_factory.mktemp("peer")).up() as server:
-        yield server
-
-
-@pytest.fixture
-def fresh_pair(alertmanager: Path, amtool: Path, tmp_path: Path) -> Iterator[tuple[Server, Server]]:
-    """An Alertmanager and our daemon that nobody has spoken to yet."""
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "ours").mkdir()
-    ours = Path(sys.executable).with_name("alertrouter")
-    with (
-        Server(alertmanager, amtool, tmp_path / "theirs").up() as their_server,
-        Server(ours, amtool, tmp_path / "ours").up() as our_server,
-    ):
-        yield their_server, our_server
-
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# amtool writes what it has to say of matchers on standard output, where scripts read ids and JSON; we do not.
-_LOG_LINE = re.compile(r"(?m)^(?:time|ts)=\S+ (?:level|caller)=.*\n")
-_OUR_WARNING = re.compile(r"(?m)^Warning: the matchers .*\n")
-
-
-_MOMENT = re.compile(r"\b20[0-8]\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?")
-
-
-def _comparable(printed: tuple[str, str, int], *, mask: bool) -> tuple[str, str, int]:
-    out, error, status = printed
-    out, error = _LOG_LINE.sub("", out), _OUR_WARNING.sub("", _LOG_LINE.sub("", error))
-    if mask:  # what differs from one run to the next
-        out, error = (_MOMENT.sub("<moment>", _UUID.sub("<id>", text)) for text in (out, error))
-    return out, error, status
-
-
-def _compare(server: Server, case: Case, *, mask: bool) -> str:
-    """What differs although it should not, or agrees although there is a reason; empty when all is well."""
-    theirs = _comparable(server.run(server.amtool, case.line, case.stdin), mask=mask)
-    ours = _comparable(server.run(server.artool, case.line, case.stdin), mask=mask)
-    if case.differs:
-        return f"{case.line}: no difference any more: {case.differs}" if ours == theirs else ""
-    return "" if ours == theirs else f"{case.line}\n  amtool {theirs}\n  artool {ours}"
-
-
-@pytest.mark.parametrize("case", LOOKING, ids=lambda case: case.line)
-def test_looking_prints_the_same(server: Server, case: Case) -> None:
-    if server.version < case.since:
-        pytest.skip(f"amtool {server.version} is older than {case.since}")
-    assert _compare(server, case, mask=False) == ""
-
-
-def test_changing_prints_the_same(server: Server) -> None:
-    if server.version < NEW:
-        pytest.skip(f"amtool {server.version} is older than {NEW}")
-    problems = [_compare(server, case, mask=True) for case in CHANGING]  # in this order
-
-    assert "\n".join(filter(None, problems)) == ""
-
-
-# What amtool prints of our server and not of an Alertmanager, with the reason.
-DIFFERENT_SERVER = {
-    "config show -o json": "the version is ours",
-}
-
-
-def test_amtool_sees_no_difference_between_the_servers(fresh_pair: tuple[Server, Server]) -> None:
-    server, our_server = fresh_pair
-    if server.version < NEW:
-        pytest.skip(f"amtool {server.version} is older than {NEW}")
-    problems = []
-    for case in [*LOOKING, *CHANGING]:
-        if case.line in DIFFERENT_SERVER or case.differs:
-            continue
-        theirs = _comparable(server.run(server.amtool, case.line, case.stdin), mask=True)
-        ours = _comparable(our_server.run(server.amtool, case.line, case.stdin), mask=True)
-        if ours != theirs:
-            problems.append(f"{case.line}\n  of Alertmanager {theirs}\n  of alertrouter  {ours}")
-
-    assert "\n".join(problems) == ""
-
-
-def test_silences_move_from_one_server_to_another(fresh_pair: tuple[Server, Server]) -> None:
-    server, our_server = fresh_pair
-    status = our_server.run(our_server.artool, "silence export --file=silences.json")[2]
-    text = (our_server.directory / "silences.json").read_text()
-    out, error, imported = server.run(server.artool, "silence import", stdin=text)
-
-    assert (status, error, imported) == (0, "", 0)
-    assert len(out.split()) == len(json.loads(text)) > 0
