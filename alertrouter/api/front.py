@@ -113,7 +113,7 @@ class Front:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        raw = scope["raw_path"]
+        raw: bytes = scope.get("raw_path") or b""
         if b"%" in raw and (below := raw.decode("ascii", "replace")).startswith(self._as_written):
             # Compat: what is escaped there is no part of a name, but of the parameter.
             path = below
