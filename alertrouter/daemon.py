@@ -21,11 +21,13 @@ from alertrouter.clock import ClockWatch, SystemClock, Timer, let_others_run
 from alertrouter.config import ConfigError, Configuration, load
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import Reason
-from alertrouter.core.time import SECOND, format_rfc3339
+from alertrouter.core.time import HOUR, SECOND, format_rfc3339
 from alertrouter.delivery.deliver import Delivery
 from alertrouter.delivery.ports import DeliverySettings, Limits
 from alertrouter.delivery.trial import try_out
+from alertrouter.engine.checkpoint import checkpoint
 from alertrouter.engine.engine import Engine, EngineSettings
+from alertrouter.engine.milestones import Checkpointed, Maintained, Reconfigured, Started, Stopped
 from alertrouter.events import EventMetrics, EventRecorder
 from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Duration, Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.delivery.status import LaneStatus, TrialOutcome
-    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.changes import Changes, RenewalRecord
     from alertrouter.engine.decision import Send
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import Slot
@@ -84,6 +86,8 @@ _LONGEST_WAIT = 1.0
 _WRITE_BEHIND = 5 * SECOND
 # So many transitions of one request are told on its span.
 _MOST_TOLD = 128
+# A replay begins at the last checkpoint before the time that is asked for.
+_CHECKPOINTS = 6 * HOUR
 
 
 def run(settings: Settings) -> int:
@@ -213,12 +217,13 @@ class Daemon:
             self._store, clock=self.clock, state=lambda: engine.stored_state(self.clock.now())
         )
         grace = 0 if self._store.stopped_in_order else _WRITE_BEHIND + self._journal.settings.write_behind
-        changes = engine.load(state, self.clock.now(), end_grace=grace)
+        loaded_at = self.clock.now()
+        changes = engine.load(state, loaded_at, end_grace=grace)
         engine.watch(self._recorder)
         self._intake = Intake(engine, self.mode)
         self._journal.start()
         stack.push_async_callback(self._journal.close)
-        stack.callback(lambda: self._journal.write_later(engine.take_moved()))
+        stack.callback(self._write_the_last)
         stack.push_async_callback(self._clients.aclose)
         options = configuration.options.delivery
         self._delivery = Delivery(
@@ -239,7 +244,18 @@ class Daemon:
         for _ in range(self._store.loaded.skipped["silences"]):
             self.metrics.silence_unusable()
         self._journal.write(changes)
-        self._in_force(configuration)
+        self._in_force(configuration, loaded_at)
+        then = checkpoint(engine, loaded_at)
+        assert then is not None, "groups that close are not stored"
+        self._journal.milestone(
+            Started(
+                at=loaded_at,
+                settings=engine.settings,
+                checkpoint=then,
+                seen_at=state.seen_at,
+                end_grace=grace,
+            )
+        )
         # What was made so far stays for good: the collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -256,6 +272,10 @@ class Daemon:
         self.metrics.watch_journal(healthy=lambda: journal.healthy, waiting=lambda: journal.waiting)
         self.metrics.watch_receivers(self._delivery.status)
         self.metrics.alert_limit(max(0, self.settings.alerts_per_alertname_limit))
+
+    def _write_the_last(self) -> None:
+        self._journal.write_later(self.engine.take_moved())
+        self._journal.milestone(Stopped(at=self.clock.now()))
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -337,6 +357,7 @@ class Daemon:
         now = self.clock.now()
         collect_at = now + settings.alerts_gc_interval
         maintain_at = now + settings.data_maintenance_interval
+        checkpoint_at = now + _CHECKPOINTS
         while True:
             # Not until a moment: if the clock is set back, that may be far away.
             await self.clock.sleep_for(_WRITE_BEHIND)
@@ -351,10 +372,16 @@ class Daemon:
             if now >= maintain_at:
                 maintain_at = now + settings.data_maintenance_interval
                 self._maintain(now)
+            if now >= checkpoint_at and (then := checkpoint(engine, now)) is not None:
+                checkpoint_at = now + _CHECKPOINTS
+                self._journal.milestone(Checkpointed(at=now, settings=engine.settings, checkpoint=then))
 
     def _maintain(self, now: Moment) -> None:
         begun = time.perf_counter()
-        self._journal.write(self.engine.maintain(now))
+        changes = self.engine.maintain(now)
+        self._journal.write(changes)
+        if changes.removed_entries:
+            self._journal.milestone(Maintained(at=now))
         self.metrics.maintained(time.perf_counter() - begun)
 
     async def _keep_history(self) -> None:
@@ -578,11 +605,12 @@ class Daemon:
                     extra={"component": "configuration", "file": file, "err": str(error)},
                 )
                 raise ReloadError(str(error)) from None
-            changes = self.engine.reconfigure(configuration.routing, self.clock.now())
+            now = self.clock.now()
+            changes = self.engine.reconfigure(configuration.routing, now)
             self._senders = senders
             self._delivery.reconfigured(configuration.routing.receivers)
             self._journal.write(changes)
-            self._in_force(configuration)
+            self._in_force(configuration, now)
             self._nudge()
             await self._tracing.install(configuration.tracing, tracer)
             if self._recorder is not None:
@@ -600,12 +628,12 @@ class Daemon:
         else:
             self.acted("reload requested", "", BY_SIGNAL, "done")
 
-    def _in_force(self, configuration: Configuration) -> None:
-        now = self.clock.now()
+    def _in_force(self, configuration: Configuration, now: Moment) -> None:
         routing = configuration.routing
         log_advice(configuration, self.settings, self._template_problems)
         self.metrics.configured(routing, configuration.hash, now)
         self._journal.reloaded(now, configuration.hash, configuration.original)
+        self._journal.milestone(Reconfigured(at=now, routing=self.engine.routing))
 
     def _template_failed(self, error: TemplateError, where: str) -> None:
         log.warning(
@@ -628,6 +656,10 @@ class Daemon:
     def intend(self, slot: Slot, at: Moment) -> Awaitable[None]:
         """Note that an attempt is about to be made."""
         return self._journal.intend(slot, at)
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        """Note that a message says something else."""
+        self._journal.renewed(renewal)
 
     def settle(self, slot: Slot) -> None:
         """Note that it was not made."""

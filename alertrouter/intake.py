@@ -140,13 +140,12 @@ class Intake:
             or known.generator_url != (raw.generatorURL or "")
         ):
             return False
+        is_timeout = ends_at is None
         if ends_at is None:
-            timeout = self._engine.routing.resolve_timeout
-            self._engine.beat(known, now + timeout, now, timeout=True)
-            return True
-        if ends_at <= now:
+            ends_at = now + self._engine.routing.resolve_timeout
+        if ends_at <= now or (known.timeout and ends_at < known.ends_at):
             return False
-        self._engine.beat(known, ends_at, now, timeout=False, ends_offset=offset)
+        self._engine.beat(known, ends_at, now, timeout=is_timeout, ends_offset=offset)
         return True
 
     def _is_surely_good(self, alert: Alert) -> bool:

@@ -74,7 +74,7 @@ def test_an_alert_that_fires_again_is_no_heartbeat() -> None:
 
     again = door.post({**FIRST, "endsAt": format_rfc3339(late + MINUTE)}, at=late)
 
-    assert [each.kind.value for each in again.changes.transitions] == ["fired"]
+    assert [each.kind.value for each in again.changes.transitions] == ["expired", "fired"]
 
 
 def test_labels_written_in_another_way_are_the_same_alert() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.delivery.ports import DeliveryLedger
-    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.changes import Changes, RenewalRecord
     from alertrouter.engine.slot import Slot
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,13 @@ class Book:
         try:
             self._ledger.settle(slot)
         except Exception as problem:  # noqa: BLE001 -- after a crash there is a doubt more
+            self._failed(problem)
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        """Note that a message says something else now."""
+        try:
+            self._ledger.renewed(renewal)
+        except Exception as problem:  # noqa: BLE001 -- whatever it is, the page goes out
             self._failed(problem)
 
     def attempt(self, record: AttemptRecord) -> None:

@@ -22,6 +22,7 @@ from alertrouter.delivery.circuit import OPENS_AFTER, Circuit
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
 from alertrouter.delivery.lane import Job, Lane, State
 from alertrouter.delivery.trace import FlushTrace, failed
+from alertrouter.engine.changes import RenewalRecord
 from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
 
@@ -276,10 +277,13 @@ class Delivery:
                 self._give_up(job, self._clock.now())
 
     async def _attempt(self, job: Job) -> None:
-        decision = self._engine.renew(job.send, self._clock.now())
+        now = self._clock.now()
+        decision = self._engine.renew(job.send, now)
         if isinstance(decision, Quiet):
-            self._withdraw(job, decision)
+            self._withdraw(job, decision, now)
             return
+        if not decision.says_what(job.send):
+            self._book.renewed(RenewalRecord(now, decision.slot))
         job.send = decision
         if not job.attempts:
             await self._book.stored(job.intent or self._intend(job))
@@ -415,10 +419,10 @@ class Delivery:
         if job.intent is not None and not job.attempts:
             self._book.settle(job.send.slot)
 
-    def _withdraw(self, job: Job, quiet: Quiet) -> None:
+    def _withdraw(self, job: Job, quiet: Quiet, now: Moment) -> None:
         log.debug("Nothing left to tell %s: %s", _name(job.send), quiet.why_not, extra=_about(job))
         self._not_begun(job)
-        self._book.record(self._engine.withdrawn(job.send, quiet, self._clock.now(), attempts=job.attempts))
+        self._book.record(self._engine.withdrawn(job.send, quiet, now, attempts=job.attempts))
         self._finish(job)
 
     def _give_up(self, job: Job, now: Moment) -> None:

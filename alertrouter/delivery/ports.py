@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alertrouter.core.receiver import Integration
     from alertrouter.core.time import Duration, Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.changes import Changes, RenewalRecord
     from alertrouter.engine.decision import Quiet, Send
     from alertrouter.engine.slot import Slot
     from alertrouter.integrations import Sender
@@ -53,6 +53,9 @@ class DeliveryLedger(Protocol):
 
     def intend(self, slot: Slot, at: Moment) -> Awaitable[None]:
         """Note, before the first attempt, that it is about to be made; awaited."""
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        """Note that a message says something else now than when its group was flushed."""
 
     def settle(self, slot: Slot) -> None:
         """Note that what was about to be made was not made."""

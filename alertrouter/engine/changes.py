@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.value import value_class
 
@@ -27,7 +27,10 @@ class Transition(StrEnum):
     FIRED = "fired"  # first seen, or a new episode
     CHANGED = "changed"  # still firing, with another start, annotations or generator URL
     RESOLVED = "resolved"  # its client said so, or reported it resolved from the start
-    EXPIRED = "expired"  # its end passed without another word; noticed by the first flush that sees it
+    EXPIRED = (
+        "expired"  # its end passed without another word; noticed by the first flush or report that comes
+    )
+    RESOLVED_AGAIN = "resolved again"  # its client repeats itself, and that changes when somebody is told
     COLLECTED = "collected"  # forgotten, some time after it was resolved
 
 
@@ -103,7 +106,7 @@ class Outcome(StrEnum):
 
 @value_class(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
-    """One line of the decision history; only written when it differs from the last one for the same slot.
+    """One line of the decision history: what became of a message, or why there was none if the reason is a new one.
 
     ``why_not`` is set unless something was sent. ``muted`` maps an alert's identity to what keeps it back, for
     people: ``silence:<id>``, ``inhibition:<rule>:<source fingerprint>``, ``interval:<name>``.
@@ -124,6 +127,27 @@ class DecisionRecord:
     error: str = ""
     failure: FailureReason | None = None
     possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlushRecord:
+    """A flush that had something to say or changed something; others leave nothing but their time behind.
+
+    ``due`` is when it was to come, and later than ``at`` for a group that was free before its time (D10); ``tick`` is
+    the time it counts from.
+    """
+
+    at: Moment
+    group: GroupId
+    due: Moment
+    tick: Moment
+
+
+class RenewalRecord(NamedTuple):
+    """A message on its way says something else from now on, for the facts have changed before it was sent."""
+
+    at: Moment
+    slot: Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +175,7 @@ class Changes:
     removed_entries: list[Slot] = field(default_factory=list)
     silences: list[SilenceChange] = field(default_factory=list)
     removed_silences: list[str] = field(default_factory=list)
+    flushes: list[FlushRecord] = field(default_factory=list)
     decisions: list[DecisionRecord] = field(default_factory=list)
 
     def __bool__(self) -> bool:
@@ -160,6 +185,7 @@ class Changes:
             or self.entries
             or self.silences
             or self.decisions
+            or self.flushes
             or self.transitions
             or self.collected_alerts
             or self.removed_groups

@@ -42,6 +42,15 @@ class Send:
     stamp: tuple[int, ...] = ()
     valid_until: Moment = 0
 
+    def says_what(self, other: Send) -> bool:
+        """Whether both tell of the same alerts for the same reason."""
+        return self is other or (
+            self.reason is other.reason
+            and self.firing == other.firing
+            and self.resolved == other.resolved
+            and self.pending == other.pending
+        )
+
 
 @value_class(frozen=True, slots=True, kw_only=True)
 class Quiet:

@@ -184,6 +184,7 @@ class Engine:
             or alert.generator_url != known.generator_url
             or alert.annotations != known.annotations
             or alert.ends_at <= known.starts_at
+            or (known.timeout and alert.ends_at < known.ends_at)
         ):
             return False
         self.beat(known, alert.ends_at, now, timeout=alert.timeout, ends_offset=alert.ends_offset)
@@ -194,7 +195,8 @@ class Engine:
     ) -> None:
         """Move the end of a firing alert as a report does that says nothing else; the end lies in the future.
 
-        A report that does not resolve cannot shorten an end that was given explicitly.
+        A report that does not resolve cannot shorten an end that was given explicitly. To shorten one that was not
+        given is more than a heartbeat says: it goes by ``take_in``.
         """
         if ends_at >= known.ends_at or known.timeout:
             known.ends_at = ends_at
@@ -231,11 +233,15 @@ class Engine:
             if self._events is not None:
                 self._tell_grouped(known, now)
             return
+        if before.resolved(now) and not known.over:
+            expired = AlertTransition(at=now, kind=Transition.EXPIRED, alert=before)
+            received.changes.transitions.append(expired)
         known.take(merged)
         refired = before.resolved(now) and not merged.resolved(now)
         kind = Transition.FIRED if refired else Transition.CHANGED
         replaced = before.annotations if before.annotations != merged.annotations else None
-        self._reported(known, merged, kind, received, now, replaced=replaced)
+        moved = before.ends_at != merged.ends_at
+        self._reported(known, merged, kind, received, now, replaced=replaced, moved=moved)
 
     def _within_limit(self, labels: Labels, known: Known | None, received: Received, now: Moment) -> bool:
         name = labels.get("alertname", "")
@@ -253,37 +259,77 @@ class Engine:
         now: Moment,
         *,
         replaced: Labels | None = None,
+        moved: bool = False,
     ) -> None:
         changes = received.changes
         changes.alerts.append(alert)
         self._moved.pop(known, None)
-        if alert.resolved(now):
-            # A resolve that is only repeated is no transition.
-            if not known.over:
-                known.over = True
-                changes.transitions.append(
-                    AlertTransition(at=now, kind=Transition.RESOLVED, alert=alert, replaced=replaced)
-                )
-        else:
+        if not alert.resolved(now):
             known.over = False
             changes.transitions.append(AlertTransition(at=now, kind=kind, alert=alert, replaced=replaced))
+            self._take_effect(known, changes, now)
+        elif not known.over:
+            known.over = True
+            resolved = AlertTransition(at=now, kind=Transition.RESOLVED, alert=alert, replaced=replaced)
+            changes.transitions.append(resolved)
+            self._take_effect(known, changes, now)
+        elif self._take_effect(known, changes, now) or moved or any(group.open for group in known.groups):
+            # A resolve that is only repeated is no transition, unless somebody may be told of it because of that.
+            again = AlertTransition(at=now, kind=Transition.RESOLVED_AGAIN, alert=alert, replaced=replaced)
+            changes.transitions.append(again)
+
+    def _take_effect(self, known: Known, changes: Changes, now: Moment) -> bool:
+        """Let an alert inhibit, and be a member of its groups; whether it joined any."""
         if self.inhibition.observe(known):
             self.flusher.recheck_held(now)
+        joined = False
         for route in known.routes:
-            self.put_in_group(known, route, changes, now)
+            joined |= self.put_in_group(known, route, changes, now)
+        return joined
+
+    def retake(self, transition: AlertTransition, changes: Changes, now: Moment) -> Known | None:
+        """Take in what the record says became of an alert; the alert, None when it is forgotten.
+
+        Merging and limits had their say when it was recorded. Ends that pass are ``lapse``'s.
+        """
+        alert = transition.alert
+        known = self.known.get(alert.labels)
+        if transition.kind is Transition.COLLECTED:
+            if known is not None and not known.groups:
+                self._forget(known)
+            return None
+        if transition.kind is Transition.EXPIRED:
+            return known
+        if known is None:
+            known = self.known[alert.labels] = Known(alert, self.routes_of(alert.labels))
+        else:
+            known.take(alert)
+        known.over = alert.resolved(now)
+        self._take_effect(known, changes, now)
+        return known
+
+    def lapse(self, known: Known, ends_at: Moment, now: Moment) -> None:
+        """An alert that was retaken without an end turns out to have ended."""
+        known.ends_at = ends_at
+        for group in known.groups:
+            group.version += 1
+        if self.inhibition.observe(known):
+            self.flusher.recheck_held(now)
 
     def routes_of(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
         found = tuple(self.routing.route.match(labels))
         return self._route_sets.setdefault(found, found)
 
-    def put_in_group(self, known: Known, route: Route, changes: Changes, now: Moment) -> None:
+    def put_in_group(self, known: Known, route: Route, changes: Changes, now: Moment) -> bool:
+        """Make an alert a member of its group of this route; whether it was none before."""
         group = self._group_for(known, route, changes, now)
         joined = self.flusher.join(group, known)
         if self._events is not None:
             self._events.append(grouped(known, group, now))
         if joined and known.ends_at > now and self.flusher.hurry(group, now + route.group_wait):
             changes.groups.append(group.state())
+        return joined
 
     def _group_for(self, known: Known, route: Route, changes: Changes, now: Moment) -> AggregationGroup:
         """The group of this route in which the alert belongs; a new one if there is none."""
@@ -322,17 +368,20 @@ class Engine:
         """Forget the alerts that are resolved and that no group still has to tell of."""
         changes = Changes()
         for known in [k for k in self.known.values() if k.ends_at <= now and not k.groups]:
-            del self.known[known.labels]
-            known.gone = True
-            self._moved.pop(known, None)
-            self.inhibition.forget(known)
-            self.limit.forget(known)
+            self._forget(known)
             alert = known.alert()
             if not known.over:
                 changes.transitions.append(AlertTransition(at=now, kind=Transition.EXPIRED, alert=alert))
             changes.transitions.append(AlertTransition(at=now, kind=Transition.COLLECTED, alert=alert))
             changes.collected_alerts.append(known.labels)
         return changes
+
+    def _forget(self, known: Known) -> None:
+        del self.known[known.labels]
+        known.gone = True
+        self._moved.pop(known, None)
+        self.inhibition.forget(known)
+        self.limit.forget(known)
 
     # Silences
 

@@ -9,7 +9,7 @@ from alertrouter.core.alert import Status
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import NotSent, Reason
 from alertrouter.core.time import SECOND
-from alertrouter.engine.changes import AlertTransition, Changes, LogEntry, Outcome, Transition
+from alertrouter.engine.changes import AlertTransition, Changes, FlushRecord, LogEntry, Outcome, Transition
 from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.dedup import Batch, seen_resolved
 from alertrouter.engine.events import EventSink, Notified, resolved, tell_muted
@@ -130,14 +130,26 @@ class Flusher:
             if group.open:
                 # One flush at a time: the next one begins when this one is over.
                 group.overdue = True
-            elif group.closing:
-                flushes.append(self._flush_closing(group, changes, now))
-            elif now < group.due:
-                self._flush_if_free(group, flushes, changes, now)
             else:
-                tick = group.due if now - group.due < _LATE else now
-                self._flush_group(group, flushes, changes, now, tick)
+                self.turn(group, flushes, changes, now)
         return flushes, changes
+
+    def turn(self, group: AggregationGroup, flushes: list[Flush], changes: Changes, now: Moment) -> None:
+        """The turn of one group that waits for no outcome: a flush, if it is due or free before its time."""
+        due, number = group.due, group.flush_number
+        before = _extent(group, changes)
+        unusual, group.overdue = group.overdue or group.closing, False
+        if group.closing:
+            flushes.append(self._flush_closing(group, changes, now))
+        elif now < due:
+            self._flush_if_free(group, flushes, changes, now)
+        else:
+            self._flush_group(group, flushes, changes, now, due if now - due < _LATE else now)
+        if group.flush_number != number:
+            tick = group.tick
+            assert tick is not None
+            if unusual or tick != due or group.open or _extent(group, changes) != before:
+                changes.flushes.append(FlushRecord(at=now, group=group.id, due=due, tick=tick))
 
     def _flush_if_free(
         self, group: AggregationGroup, flushes: list[Flush], changes: Changes, now: Moment
@@ -223,6 +235,12 @@ class Flusher:
         group.muted = frozenset([k for k in group.members if group.tick is None or k.starts_at < group.tick])
         group.recheck = now
         self._held[group] = None
+
+    def take_over(self, group: AggregationGroup) -> None:
+        """Go on with a group exactly as it was."""
+        if group.held:
+            self._held[group] = None
+        self.schedule(group)
 
     # What becomes of a decision
 
@@ -326,7 +344,6 @@ class Flusher:
             return
         self._settle(group, changes, now)
         if group.overdue and group.members:
-            group.overdue = False
             group.due = now
             self.schedule(group)
 
@@ -452,6 +469,12 @@ class Flusher:
         if not sends:
             self.remove(group, changes)
         return Flush(group=group.id, route=group.route, tick=now, number=group.flush_number, sends=sends)
+
+
+def _extent(group: AggregationGroup, changes: Changes) -> tuple[int, int, bool]:
+    """What differs when a flush says or changes something."""
+    lines = len(changes.decisions) + len(changes.entries) + len(changes.transitions)
+    return (lines, len(group.members), group.held)
 
 
 def _ended(alert: Alert, now: Moment) -> Alert:

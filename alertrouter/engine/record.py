@@ -1,4 +1,4 @@
-"""The record of decisions: one line for each that differs from the last one for the same slot."""
+"""The record of decisions: one line for each message, and for each new reason to stay quiet."""
 
 from __future__ import annotations
 
@@ -53,13 +53,10 @@ def record_send(
     failure: FailureReason | None = None,
     error: str = "",
 ) -> None:
-    """Write down what became of a message, unless it fails again as it did before; without ``why_not`` it was sent."""
+    """Write down what became of a message; without ``why_not`` it was sent."""
     outcome = _OUTCOMES.get(why_not, Outcome.NOT_SENT)
     if group is not None:
-        signature = (outcome, error)
-        if outcome is Outcome.FAILED and group.records.get(send.slot) == signature:
-            return
-        group.records[send.slot] = signature
+        group.records[send.slot] = (outcome, error)
     changes.decisions.append(
         DecisionRecord(
             at=now,

@@ -42,12 +42,13 @@ def recognise(root: Route, before: Iterable[RouteTrace]) -> Route:
         for route in root.walk()
         if route.identity not in known and (route.place, route.receiver.name) in gone
     }
-    return _with_identities(root, renamed) if renamed else root
+    return with_identities(root, renamed) if renamed else root
 
 
-def _with_identities(route: Route, identities: Mapping[str, str]) -> Route:
+def with_identities(route: Route, identities: Mapping[str, str]) -> Route:
+    """The tree with these identities, by place; the others stay."""
     return replace(
         route,
         identity=identities.get(route.place, route.identity),
-        routes=tuple([_with_identities(child, identities) for child in route.routes]),
+        routes=tuple([with_identities(child, identities) for child in route.routes]),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from alertrouter.engine.changes import Changes, SilenceChange
 from alertrouter.store.batch import Batch, Statements
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import StoreError
-from alertrouter.store.load import load
+from alertrouter.store.load import last_number, load
 from alertrouter.store.schema import upgrade
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Adoption:
                 changes.entries.append(entry)
             elif before.sent_at < entry.sent_at:
                 changes.entries.append(replace(entry, revision=before.revision + 1))
-        batch = Batch({})
+        batch = Batch({}, count(last_number(self._database) + 1))
         batch.add(changes, now)
         with self._database.writer() as connection, connection.begin():
             batch.write(connection, Statements(self._database.writers.dialect))

@@ -10,9 +10,10 @@ from sqlalchemy import delete, insert, literal_column, select
 from alertrouter.core.time import DAY
 from alertrouter.engine.changes import Outcome, Transition
 from alertrouter.store import bulk, rows, tables
+from alertrouter.store.milestones import milestone_row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from sqlalchemy import Connection, Dialect, Table
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes, StoredState
+    from alertrouter.engine.changes import Changes, RenewalRecord, StoredState
+    from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import GroupId, Slot
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.history import Action
@@ -49,18 +51,21 @@ class Statements:
             )
         }
         self.append = {
-            table: bulk.insertion(dialect, table)
+            table: bulk.insertion(dialect, table, with_number=True)
             for table in (
                 tables.alert_transitions,
+                tables.flushes,
+                tables.renewals,
                 tables.decisions,
                 tables.attempts,
                 tables.silence_versions,
                 tables.reloads,
+                tables.milestones,
                 tables.actions,
-                tables.history_chunks,
-                tables.history_labels,
             )
         }
+        for table in (tables.history_chunks, tables.history_labels):
+            self.append[table] = bulk.insertion(dialect, table)
         self.delete = {
             table: bulk.deletion(dialect, next(iter(table.primary_key)))
             for table in (
@@ -100,11 +105,13 @@ class Statements:
 class Batch:
     """Gathers what is to be written. State is kept in its last version, history in full and in order.
 
-    ``ends`` are the ends that heartbeats moved and that are not written yet; they may wait for a later batch.
+    ``ends`` are the ends that heartbeats moved and that are not written yet; they may wait for a later batch. ``numbers``
+    gives every line of history, of whatever kind, its place in the order of what happened.
     """
 
-    def __init__(self, ends: dict[int, Row]) -> None:
+    def __init__(self, ends: dict[int, Row], numbers: Iterator[int]) -> None:
         self._ends = ends
+        self._numbers = numbers
         self._ends_due = 0
         self._whole = False
         self._alerts: dict[int, Row] = {}
@@ -118,6 +125,9 @@ class Batch:
         self._rule_groups: dict[int, Row | None] = {}
         self._meta: dict[str, int | None] = {}
         self.transitions: list[Row] = []
+        self.flushes: list[Row] = []
+        self.renewals: list[Row] = []
+        self.milestones: list[Row] = []
         self.decisions: list[Row] = []
         self.attempts: list[Row] = []
         self.silence_versions: list[Row] = []
@@ -130,6 +140,9 @@ class Batch:
 
     def add(self, changes: Changes, now: Moment) -> None:
         """What an event changed. What is both written and removed in it is removed."""
+        for flush in changes.flushes:
+            self.flushes.append((next(self._numbers), *rows.flush_row(flush)))
+            self._name(flush.group, "", flush.at)
         self._add_alerts(changes, now)
         for state in changes.groups:
             row = rows.group_row(state)
@@ -139,7 +152,7 @@ class Batch:
         self._add_messages(changes)
         for change in changes.silences:
             row = rows.silence_version_row(change)
-            self.silence_versions.append(row)
+            self.silence_versions.append((next(self._numbers), *row))
             self._silences[row[2]] = row[2:]
         for silence_id in changes.removed_silences:
             self._silences[rows.plain(silence_id)] = None
@@ -160,7 +173,7 @@ class Batch:
     def _add_alerts(self, changes: Changes, now: Moment) -> None:
         collected_at: dict[Labels, Moment] = {}
         for transition in changes.transitions:
-            self.transitions.append(rows.transition_row(transition))
+            self.transitions.append((next(self._numbers), *rows.transition_row(transition)))
             if transition.kind is Transition.COLLECTED:
                 collected_at[transition.alert.labels] = transition.at
         for alert in changes.alerts:
@@ -179,7 +192,7 @@ class Batch:
         for slot in changes.removed_entries:
             self._entries[rows.slot_id(slot)] = None
         for record in changes.decisions:
-            self.decisions.append(rows.decision_row(record))
+            self.decisions.append((next(self._numbers), *rows.decision_row(record)))
             self._name(record.slot.group, record.group_key, record.at)
             if record.outcome in _ENDS_AN_INTENT or record.attempts:
                 self.settle(rows.slot_id(record.slot))
@@ -216,16 +229,25 @@ class Batch:
 
     def attempt(self, record: AttemptRecord) -> None:
         """One attempt of a send."""
-        self.attempts.append(rows.attempt_row(record))
+        self.attempts.append((next(self._numbers), *rows.attempt_row(record)))
         self._name(record.slot.group, "", record.started_at)
 
     def reloaded(self, at: Moment, config_hash: int, config: str) -> None:
         """A configuration came into force."""
-        self.reloads.append((at, config_hash, rows.plain(config)))
+        self.reloads.append((next(self._numbers), at, config_hash, rows.plain(config)))
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        """A message on its way says something else."""
+        self.renewals.append((next(self._numbers), *rows.renewal_row(renewal)))
+        self._name(renewal.slot.group, "", renewal.at)
+
+    def milestone(self, milestone: Milestone) -> None:
+        """Something happened to the engine as a whole."""
+        self.milestones.append((next(self._numbers), *milestone_row(milestone)))
 
     def act(self, action: Action) -> None:
         """Somebody did something."""
-        self.actions.append(rows.action_row(action))
+        self.actions.append((next(self._numbers), *rows.action_row(action)))
 
     def index(self, chunk: Chunk) -> None:
         """The index over some lines of history."""
@@ -281,10 +303,13 @@ class Batch:
     def _history(self) -> dict[Table, list[Row]]:
         return {
             tables.alert_transitions: self.transitions,
+            tables.flushes: self.flushes,
+            tables.renewals: self.renewals,
             tables.decisions: self.decisions,
             tables.attempts: self.attempts,
             tables.silence_versions: self.silence_versions,
             tables.reloads: self.reloads,
+            tables.milestones: self.milestones,
             tables.actions: self.actions,
         }
 

@@ -74,9 +74,9 @@ class _Arrays:
         connection.exec_driver_sql(self._text, tuple([list(column) for column in zip(*rows, strict=True)]))
 
 
-def insertion(dialect: Dialect, table: Table) -> Bulk:
-    """Append rows that hold every column but the number."""
-    return multiplied(dialect, insert(table))
+def insertion(dialect: Dialect, table: Table, *, with_number: bool = False) -> Bulk:
+    """Append rows that hold every column, be it with or without the one the table could number by itself."""
+    return multiplied(dialect, insert(table), with_number=with_number)
 
 
 def replacement(dialect: Dialect, table: Table) -> Bulk:
@@ -104,10 +104,10 @@ def deletion(dialect: Dialect, column: Column[Any]) -> Bulk:
     return _Repeated(f"{head} IN (", placeholder, ")")
 
 
-def multiplied(dialect: Dialect, statement: Insert) -> Bulk:
-    """An INSERT of rows that hold every column its table does not number by itself."""
+def multiplied(dialect: Dialect, statement: Insert, *, with_number: bool = False) -> Bulk:
+    """An INSERT of rows that hold every column its table does not number by itself, or all of them."""
     table = statement.table
-    columns = [column for column in table.columns if column.autoincrement is not True]
+    columns = [column for column in table.columns if with_number or column.autoincrement is not True]
     values: dict[str, object] = {column.name: bindparam(column.name) for column in columns}
     compiled = statement.inline().values(values).compile(dialect=dialect)
     text = str(compiled)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes, StoredState
+    from alertrouter.engine.changes import Changes, RenewalRecord, StoredState
+    from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import Slot
     from alertrouter.store.batch import Batch
     from alertrouter.store.chunk import Chunk
@@ -136,6 +137,14 @@ class Journal:
     def reloaded(self, at: Moment, config_hash: int, config: str) -> asyncio.Future[None]:
         """Write down which configuration came into force; its text without secrets."""
         return self._put(lambda batch: batch.reloaded(at, config_hash, config), self._future())
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        """Write down that a message says something else than was decided when it was due."""
+        self._put(lambda batch: batch.renewed(renewal), None)
+
+    def milestone(self, milestone: Milestone) -> asyncio.Future[None]:
+        """Write down what happened to the engine as a whole."""
+        return self._put(lambda batch: batch.milestone(milestone), self._future())
 
     def acted(self, action: Action) -> asyncio.Future[None]:
         """Write down what somebody did."""

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import exc, select, text
+from sqlalchemy import exc, func, select, text
 
 from alertrouter.engine.changes import StoredState
 from alertrouter.store import rows, tables
@@ -82,6 +82,19 @@ def _load(database: Database) -> Loaded:
             extra={"database": database.name, "rows": dict(loaded.skipped)},
         )
     return loaded
+
+
+def last_number(database: Database) -> int:
+    """The number of the newest line of history; 0 when there is none, or the file is damaged."""
+    numbers = []
+    with database.reader() as connection:
+        for table in tables.NUMBERED:
+            try:
+                numbers.append(connection.execute(select(func.max(table.c.id))).scalar() or 0)
+            except exc.DatabaseError as error:
+                if not isinstance(database.problem(error), DamagedError):
+                    raise
+    return max(numbers, default=0)
 
 
 class _Reader:

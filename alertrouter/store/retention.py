@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, func, select, text, tuple_
 
 from alertrouter.core.time import DAY
 from alertrouter.store import tables
+from alertrouter.store.milestones import RECONFIGURED
 
 if TYPE_CHECKING:
     from sqlalchemy import Column, Connection
@@ -94,7 +95,14 @@ def _due(before: Moment) -> list[tuple[Column[int], ColumnElement[bool]]]:
     transitions, decisions, attempts = tables.alert_transitions.c, tables.decisions.c, tables.attempts.c
     versions, reloads = tables.silence_versions.c, tables.reloads.c
     past, names = tables.past_alerts.c, tables.group_names.c
+    flushes, renewals, milestones = tables.flushes.c, tables.renewals.c, tables.milestones.c
+    in_force = select(func.max(milestones.id)).where(milestones.kind == RECONFIGURED, milestones.at < before)
+    outdated = (milestones.kind != RECONFIGURED) | (milestones.id < in_force.scalar_subquery())
     return [
+        # Before what followed them, or a replay would begin there and miss it.
+        (milestones.id, (milestones.at < before) & outdated),
+        (flushes.id, flushes.at < before),
+        (renewals.id, renewals.at < before),
         (transitions.id, transitions.at < before),
         (decisions.id, decisions.at < before),
         (attempts.id, attempts.started_at < before),

@@ -21,9 +21,11 @@ from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
     DecisionRecord,
+    FlushRecord,
     GroupState,
     LogEntry,
     Outcome,
+    RenewalRecord,
     SilenceChange,
     Transition,
 )
@@ -312,6 +314,21 @@ def to_transition(row: Sequence[Any], labels: str | None, annotations: str | Non
     )
 
 
+def to_bare_transition(row: Sequence[Any], labels: Labels) -> AlertTransition:
+    """Of a row of ``alert_transitions`` without the number, for who does not ask for annotations."""
+    at, _, kind, starts_at, ends_at = row[:5]
+    return AlertTransition(
+        at=at,
+        kind=Transition(kind),
+        alert=Alert(
+            labels=labels, annotations=_NO_PAIRS, starts_at=starts_at, ends_at=ends_at, updated_at=at
+        ),
+    )
+
+
+_NO_PAIRS = Labels()
+
+
 def to_pairs(stored: str | None) -> Labels:
     """A JSON object of texts; nothing when there is none."""
     if stored is None:
@@ -477,14 +494,19 @@ def decision_row(record: DecisionRecord) -> Row:
 def to_decision(
     row: Sequence[Any], route: str | None, labels: str | None, group_key: str | None
 ) -> DecisionRecord:
-    """Of a row of ``decisions`` and what its group is called."""
+    """Of a row of ``decisions`` without the number and what its group is called."""
+    return to_decision_of(row, GroupId(route or "", to_pairs(labels)), group_key or "")
+
+
+def to_decision_of(row: Sequence[Any], group: GroupId, group_key: str) -> DecisionRecord:
+    """Of a row of ``decisions`` without the number and its group."""
     (at, _, receiver, integration, tick, number, outcome, reason, why_not) = row[:9]
-    (firing, resolved, muted, attempts, error, failure, duplicate) = row[9:]
+    (firing, resolved, muted, attempts, error, failure, duplicate) = row[9:16]
     causes = _muted(muted) if muted else {}
     return DecisionRecord(
         at=at,
-        slot=Slot(GroupId(route or "", to_pairs(labels)), receiver, integration),
-        group_key=group_key or "",
+        slot=Slot(group, receiver, integration),
+        group_key=group_key,
         tick=tick,
         flush_number=number,
         outcome=Outcome(outcome),
@@ -517,9 +539,14 @@ def attempt_row(record: AttemptRecord) -> Row:
 
 def to_attempt(row: Sequence[Any], route: str | None, labels: str | None) -> AttemptRecord:
     """Of a row of ``attempts`` without the number and what its group is called. Raises BadRowError."""
-    started_at, _, receiver, integration, tick, number, latency, error, reason = row
+    return to_attempt_of(row, GroupId(route or "", to_pairs(labels)))
+
+
+def to_attempt_of(row: Sequence[Any], group: GroupId) -> AttemptRecord:
+    """Of a row of ``attempts`` without the number and its group."""
+    started_at, _, receiver, integration, tick, number, latency, error, reason = row[:9]
     return AttemptRecord(
-        slot=Slot(GroupId(route or "", to_pairs(labels)), receiver, integration),
+        slot=Slot(group, receiver, integration),
         tick=tick,
         number=number,
         started_at=started_at,
@@ -527,6 +554,17 @@ def to_attempt(row: Sequence[Any], route: str | None, labels: str | None) -> Att
         error=error,
         reason=FailureReason(reason) if reason else None,
     )
+
+
+def flush_row(flush: FlushRecord) -> Row:
+    """``flushes`` without the number."""
+    return (flush.at, group_id(flush.group), flush.due, flush.tick)
+
+
+def renewal_row(renewal: RenewalRecord) -> Row:
+    """``renewals`` without the number."""
+    slot = renewal.slot
+    return (renewal.at, group_id(slot.group), plain(slot.receiver), plain(slot.integration))
 
 
 # Silences

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: The newest migration; a start at this schema need not load Alembic.
-HEAD = "0003"
+HEAD = "0004"
 
 
 def upgrade(database: Database) -> None:

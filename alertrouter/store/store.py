@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from alertrouter.core.time import SECOND
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import DamagedError
-from alertrouter.store.load import Loaded, load
+from alertrouter.store.load import Loaded, last_number, load
 from alertrouter.store.schema import upgrade
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ log = logging.getLogger(__name__)
 
 
 class Store:
-    """Where everything is remembered. Reading is done here and in ``history``, all writing by the journal."""
+    """Where everything is remembered. Reading is done here and in ``history``, all writing by the journal.
+
+    ``last_number`` is that of the newest line of history when the store was opened.
+    """
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database = database
         self.damage = ""
+        self.last_number = 0
         self.loaded = Loaded()
         self._clock = clock
 
@@ -47,6 +51,7 @@ class Store:
                 # Better to begin with nothing than to be no pager at all.
                 store.damage = str(error)
                 store.begin_anew()
+            store.last_number = last_number(store.database)
         except BaseException:
             store.close()
             raise

@@ -43,6 +43,7 @@ _Number = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _number() -> Column[int]:
+    # The journal numbers the lines of all history in one row, so that a replay finds what happened in its order.
     return Column("id", _Number, primary_key=True, autoincrement=True)
 
 
@@ -341,6 +342,54 @@ rule_groups = Table(
     _hash("id"),
     _text("key"),
     _moment("evaluated_at"),
+)
+
+# Flushes that said or changed something, and messages that said something else when they were sent: what a replay needs
+# to do at the same moments what was done.
+flushes = Table(
+    "flushes",
+    metadata,
+    _number(),
+    _moment("at"),
+    Column("group_id", BigInteger, nullable=False),
+    _moment("due"),
+    _moment("tick"),
+    Index(None, "at"),
+)
+
+renewals = Table(
+    "renewals",
+    metadata,
+    _number(),
+    _moment("at"),
+    Column("group_id", BigInteger, nullable=False),
+    _text("receiver"),
+    _text("integration"),
+    Index(None, "at"),
+)
+
+# Starts, stops, configurations, checkpoints; ``content`` as ``forms`` writes it.
+milestones = Table(
+    "milestones",
+    metadata,
+    _number(),
+    _moment("at"),
+    _text("kind"),
+    Column("content", LargeBinary, nullable=True),
+    Index(None, "at"),
+)
+
+#: The tables whose lines share one row of numbers.
+NUMBERED = (
+    alert_transitions,
+    flushes,
+    renewals,
+    decisions,
+    attempts,
+    silence_versions,
+    reloads,
+    actions,
+    milestones,
 )
 
 # ``seen_at``: up to when everything that happened is in the database. ``stopped_at``: there after a clean stop only.

@@ -6,6 +6,7 @@ import logging
 import queue
 import time
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.time import SECOND
@@ -95,7 +96,8 @@ class Writer:
         self._statements = Statements(store.database.writers.dialect)
         self._connection: Connection | None = None
         self._ends: dict[int, Row] = {}
-        self._kept = Batch(self._ends)
+        self._numbers = count(store.last_number + 1)
+        self._kept = Batch(self._ends, self._numbers)
         self._problem: StoreError | None = None
         self._sweeps: list[Sweep] = []
         self._swept = 0
@@ -174,13 +176,13 @@ class Writer:
     # Writing
 
     def _write(self, entries: list[Entry], now: Moment) -> None:
-        batch, self._kept = self._kept, Batch(self._ends)
+        batch, self._kept = self._kept, Batch(self._ends, self._numbers)
         futures, unstorable = self._gather(batch, entries)
         self._finish(batch, now)
         try:
             self._commit(batch)
         except UnstorableError as problem:
-            self._kept = Batch(self._ends)
+            self._kept = Batch(self._ends, self._numbers)
             if len(entries) > 1:
                 # One of them cannot be written; the others must not suffer for it.
                 for entry in entries:
@@ -291,7 +293,7 @@ class Writer:
 
     def _try_again(self, now: Moment) -> None:
         """See whether the database takes a write at all before the engine is troubled for its state."""
-        probe = Batch({})
+        probe = Batch({}, self._numbers)
         # Not ``seen_at``: the state is not written yet.
         probe.note("tried_at", now)
         try:

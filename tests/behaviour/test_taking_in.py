@@ -165,7 +165,11 @@ def test_b18_after_its_end_an_alert_begins_a_new_episode() -> None:
     t.at(0).request({"labels": {"a": "1"}, "startsAt": 0, "endsAt": 100})
     t.at(150).request({"labels": {"a": "1"}, "startsAt": 150})
     assert starts(t, a="1") == 150
-    assert [each.kind for each in t.store.transitions] == [Transition.FIRED, Transition.FIRED]
+    assert [each.kind for each in t.store.transitions] == [
+        Transition.FIRED,
+        Transition.EXPIRED,
+        Transition.FIRED,
+    ]
 
 
 def test_b19_a_start_inside_the_known_range_goes_on_with_the_episode() -> None:

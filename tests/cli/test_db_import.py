@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -127,7 +128,7 @@ def test_entries_go_to_groups_under_the_names_they_are_remembered_by(folder: Pat
         flush_number=0,
     )
     with adoption(folder / "data") as database, database._database.writer() as connection, connection.begin():
-        batch = Batch({})
+        batch = Batch({}, count(1))
         batch.add(Changes(groups=[group]), NOW)
         batch.write(connection, Statements(connection.dialect))
 

@@ -18,7 +18,7 @@ from alertrouter.core.route import Route
 from alertrouter.core.time import MINUTE, SECOND, Duration, Moment
 from alertrouter.delivery.deliver import Delivery
 from alertrouter.delivery.ports import DeliverySettings, Limits
-from alertrouter.engine.changes import Changes, SilenceChange
+from alertrouter.engine.changes import Changes, RenewalRecord, SilenceChange
 from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.slot import GroupId, Slot
 
@@ -136,6 +136,11 @@ class PlayedLedger:
         if self.broken:
             raise OSError("the disk is full")
         self.notes.append(f"intend {slot.integration}")
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        if self.refusing:
+            raise OSError("the queue is full")
+        self.notes.append(f"renewed {renewal.slot.integration}")
 
     def settle(self, slot: Slot) -> None:
         if self.refusing:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from alertrouter.config import Configuration
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.changes import Changes, RenewalRecord
     from alertrouter.engine.slot import Slot
     from alertrouter.http_client import HttpClients
 
@@ -76,6 +76,9 @@ class Attempts:
 
     def attempt(self, record: AttemptRecord) -> None:
         self.made.append(record)
+
+    def renewed(self, renewal: RenewalRecord) -> None:
+        """Nothing is written down."""
 
     def settle(self, slot: Slot) -> None:
         """Nothing is written down."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -56,9 +57,10 @@ def test_what_was_written_is_found(
     statements = Statements(store.database.writers.dialect)
     expected = Remembered()
     ends: dict[int, tuple[object, ...]] = {}
+    numbers = count(1)
     with store.database.writer() as connection:
         for together in written:
-            batch = Batch(ends)
+            batch = Batch(ends, numbers)
             for step in together:
                 _gather(batch, step)
                 _expect(expected, step)
@@ -117,7 +119,7 @@ def test_history_tells_everything_newest_first(
     _empty(store)
     statements = Statements(store.database.writers.dialect)
     with store.database.writer() as connection, connection.begin():
-        batch = Batch({})
+        batch = Batch({}, count(1))
         for changes in written:
             batch.add(changes, NOW)
         for attempt in attempts:

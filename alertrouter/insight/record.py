@@ -1,0 +1,85 @@
+"""The record: everything that happened, in its order, as the engine that lived through it saw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from alertrouter.delivery.attempt import AttemptRecord
+from alertrouter.engine.changes import (
+    AlertTransition,
+    DecisionRecord,
+    FlushRecord,
+    RenewalRecord,
+    SilenceChange,
+)
+from alertrouter.engine.milestones import Checkpointed, Maintained, Reconfigured, Started, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alertrouter.core.routing import Routing
+    from alertrouter.core.time import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """The end of an alert passed without another word. It stands where it happened, noticed or not.
+
+    ``identity`` is that of the alert's ``Labels``. Heartbeats are not recorded: an alert fires until this or its resolve.
+    """
+
+    at: Moment
+    identity: int
+
+
+Event = (
+    AlertTransition
+    | Lapsed
+    | SilenceChange
+    | FlushRecord
+    | RenewalRecord
+    | DecisionRecord
+    | AttemptRecord
+    | Reconfigured
+    | Started
+    | Checkpointed
+    | Stopped
+    | Maintained
+)
+
+
+class RecordError(Exception):
+    """The record cannot answer: what is missing or wrong, and what can be asked instead."""
+
+
+class Record(Protocol):
+    """What happened, readable any number of times.
+
+    ``complete_from`` is the moment of the oldest checkpoint: from then on a replay is exact; None when there is none yet.
+    ``complete_until`` is up to when everything that happened is known to be in the record. ``name`` is for people.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def complete_from(self) -> Moment | None: ...
+
+    @property
+    def complete_until(self) -> Moment: ...
+
+    def events(self, since: Moment, until: Moment) -> Iterator[Event]:
+        """What happened before ``until``, in order, from the last checkpoint at or before ``since``.
+
+        The first is the configuration in force then (``Reconfigured``), the second the checkpoint (``Started`` or
+        ``Checkpointed``). From the oldest checkpoint when all are younger. Raises RecordError.
+        """
+
+    def configuration_at(self, moment: Moment) -> Routing | None:
+        """The routing in force at this moment; None when the record does not reach back so far."""
+
+
+def moment_of(event: Event) -> Moment:
+    """When it happened; of an attempt, when it ended."""
+    return event.started_at + event.latency if isinstance(event, AttemptRecord) else event.at
