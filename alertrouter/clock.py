@@ -68,6 +68,14 @@ _NUDGE = 2_000_000_000
 _LONGEST_NAP = 5.0
 
 
+def let_other_threads_run() -> None:
+    """Give way to the thread that waits for its turn, if one does: to be called often by one that works for long.
+
+    Otherwise the event loop would wait for some milliseconds after everything that it does outside the interpreter.
+    """
+    time.sleep(0)
+
+
 async def let_others_run() -> None:
     """Give way to everything else that is waiting for its turn on the event loop."""
     await asyncio.sleep(0)

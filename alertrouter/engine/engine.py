@@ -13,10 +13,10 @@ from alertrouter.core.silence import InvalidSilence, Silence, SilenceNotFound, S
 from alertrouter.core.time import HOUR
 from alertrouter.engine.changes import AlertTransition, Changes, SilenceChange, StoredState, Transition
 from alertrouter.engine.events import (
-    AlertCreated,
     EventSink,
     SilenceCreated,
     SilenceUpdated,
+    created,
     grouped,
 )
 from alertrouter.engine.flusher import Flusher
@@ -219,7 +219,7 @@ class Engine:
         self.known[alert.labels] = known
         self.limit.count(alert.labels.get("alertname", ""), known)
         if self._events is not None:
-            self._events.append(AlertCreated(now, alert))
+            self._events.append(created(known, now))
         self._reported(known, alert, Transition.FIRED, received, now)
         return known
 

@@ -5,11 +5,9 @@ Nothing in the engine reads them. They are made only while somebody watches.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from alertrouter.core.alert import Alert
     from alertrouter.core.inhibition import InhibitionRule
     from alertrouter.core.labels import Labels
     from alertrouter.core.silence import Silence
@@ -20,8 +18,16 @@ if TYPE_CHECKING:
     from alertrouter.engine.view import Suppression, View
 
 
-@dataclass(frozen=True, slots=True)
-class GroupName:
+class AlertState(NamedTuple):
+    """An alert as it stood at the time of an event. Making one is cheap: heartbeats make most."""
+
+    labels: Labels
+    annotations: Labels
+    starts_at: Moment
+    ends_at: Moment
+
+
+class GroupName(NamedTuple):
     """Which group an event is about; a group itself may change while the event waits to be written."""
 
     key: str
@@ -29,34 +35,30 @@ class GroupName:
     receiver: str
 
 
-@dataclass(frozen=True, slots=True)
-class AlertCreated:
+class AlertCreated(NamedTuple):
     """An alert was seen that was not known."""
 
     at: Moment
-    alert: Alert
+    alert: AlertState
 
 
-@dataclass(frozen=True, slots=True)
-class AlertGrouped:
+class AlertGrouped(NamedTuple):
     """A report of an alert came into one of its groups; heartbeats count."""
 
     at: Moment
-    alert: Alert
+    alert: AlertState
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
-class AlertResolved:
+class AlertResolved(NamedTuple):
     """A resolved alert left one of its groups, for a flush that saw it resolved ended well."""
 
     at: Moment
-    alert: Alert
+    alert: AlertState
     group: GroupName
 
 
-@dataclass(frozen=True, slots=True)
-class Notified:
+class Notified(NamedTuple):
     """An integration took a message. ``group_created_at`` tells instances of the same group apart."""
 
     at: Moment
@@ -64,24 +66,21 @@ class Notified:
     group_created_at: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class SilenceCreated:
+class SilenceCreated(NamedTuple):
     """A silence is new, be it as the successor of another."""
 
     at: Moment
     silence: Silence
 
 
-@dataclass(frozen=True, slots=True)
-class SilenceUpdated:
+class SilenceUpdated(NamedTuple):
     """A silence was edited and kept its id."""
 
     at: Moment
     silence: Silence
 
 
-@dataclass(frozen=True, slots=True)
-class SilenceMuted:
+class SilenceMuted(NamedTuple):
     """An active silence kept an alert out of a flush."""
 
     at: Moment
@@ -89,8 +88,7 @@ class SilenceMuted:
     labels: Labels
 
 
-@dataclass(frozen=True, slots=True)
-class InhibitionMuted:
+class InhibitionMuted(NamedTuple):
     """A source kept an alert out of a flush, by the first rule that does."""
 
     at: Moment
@@ -118,14 +116,19 @@ class EventSink(Protocol):
         """Take one more."""
 
 
+def created(known: Known, now: Moment) -> AlertCreated:
+    """The event of an alert that was not known."""
+    return AlertCreated(now, _state(known))
+
+
 def grouped(known: Known, group: AggregationGroup, now: Moment) -> AlertGrouped:
     """The event of a report that came into this group."""
-    return AlertGrouped(now, known.alert(), _name(group))
+    return AlertGrouped(now, _state(known), _name(group))
 
 
 def resolved(known: Known, group: AggregationGroup, now: Moment) -> AlertResolved:
     """The event of a member that leaves this group."""
-    return AlertResolved(now, known.alert(), _name(group))
+    return AlertResolved(now, _state(known), _name(group))
 
 
 def tell_muted(events: EventSink, view: View, suppression: Suppression, now: Moment) -> None:
@@ -141,3 +144,7 @@ def tell_muted(events: EventSink, view: View, suppression: Suppression, now: Mom
 
 def _name(group: AggregationGroup) -> GroupName:
     return GroupName(group.key, group.labels, group.route.receiver.name)
+
+
+def _state(known: Known) -> AlertState:
+    return AlertState(known.labels, known.annotations, known.starts_at, known.ends_at)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from alertrouter.core.labels import Labels
 from alertrouter.core.matcher import MatchType
 from alertrouter.core.reason import Reason
 from alertrouter.core.time import MICROSECOND, MILLISECOND, SECOND, ZERO_TIME, format_rfc3339
@@ -29,11 +31,9 @@ from alertrouter.engine.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from alertrouter.core.alert import Alert
     from alertrouter.core.inhibition import InhibitionRule
-    from alertrouter.core.labels import Labels
     from alertrouter.core.matcher import Matcher
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Duration, Moment
@@ -94,9 +94,16 @@ _REASONS = {
 _GROUPS = uuid.UUID("6f2c8a51-0f5e-5a0b-9d3c-2b7d1f4e8a90")
 
 
+# What stands in many events, most of them heartbeats, is encoded once. So many label sets and groups are remembered.
+_MOST_LABELS = 50_000
+_MOST_GROUPS = 10_000
+
+_encode = msgspec.json.Encoder().encode
+
+
 def encode(event: Recorded, instance: str) -> bytes:
     """One event as a JSON object. Raises ``UnicodeEncodeError`` for text that is no Unicode."""
-    return msgspec.json.encode(
+    return _encode(
         {
             "@timestamp": _moment(event.at),
             "instance": instance,
@@ -108,9 +115,12 @@ def encode(event: Recorded, instance: str) -> bytes:
 def _content(event: Recorded) -> dict[str, Any]:  # noqa: PLR0911 - one line for each kind
     match event:
         case AlertCreated(at=at, alert=alert):
-            return {"alert": _alert(alert, at)}
+            return {"alert": _alert(alert.labels, alert.annotations, alert.starts_at, alert.ends_at, at)}
         case AlertGrouped(at=at, alert=alert, group=group) | AlertResolved(at=at, alert=alert, group=group):
-            return {"alert": _grouped(alert, at), "groupInfo": _group(group)}
+            return {
+                "alert": _grouped(alert.labels, alert.annotations, alert.starts_at, alert.ends_at, at),
+                "groupInfo": _encoded_group(group),
+            }
         case Notified(at=at, send=send, group_created_at=created_at):
             return _notification(send, at, created_at)
         case SilenceCreated(silence=silence) | SilenceUpdated(silence=silence):
@@ -144,7 +154,10 @@ def _notification(send: Send, at: Moment, group_created_at: Moment) -> dict[str,
         integration["index"] = str(send.integration.index)
     return _without_empty(
         {
-            "alerts": [_grouped(alert, at) for alert in told.alerts],
+            "alerts": [
+                _grouped(each.labels, each.annotations, each.starts_at, each.ends_at, at)
+                for each in told.alerts
+            ],
             "firingAlerts": _hashes(firing, send.firing),
             # What a receiver does not want to hear of is none the less resolved.
             "resolvedAlerts": _hashes(resolved, send.resolved),
@@ -164,22 +177,36 @@ def _hashes(shown: Sequence[int], all_of_them: Iterable[int]) -> list[dict[str, 
     return [{"hash": str(identity)} for identity in (*shown, *others)]
 
 
-def _grouped(alert: Alert, at: Moment) -> dict[str, Any]:
-    return {"hash": str(alert.labels.identity), "details": _alert(alert, at)}
+def _grouped(
+    labels: Labels, annotations: Labels, starts_at: Moment, ends_at: Moment | None, at: Moment
+) -> dict[str, Any]:
+    return {
+        "hash": str(labels.identity),
+        "details": _alert(labels, annotations, starts_at, ends_at, at),
+    }
 
 
-def _alert(alert: Alert, at: Moment) -> dict[str, Any]:
-    shown = {
-        "fingerprint": str(alert.labels.fingerprint),
-        "name": alert.labels.get("alertname", ""),
-        "labels": _labels(alert.labels),
-        "annotations": _labels(alert.annotations),
-        "startsAt": _moment(alert.starts_at),
-        "endsAt": ZERO_TIME if alert.ends_at is None else _moment(alert.ends_at),
+def _alert(
+    labels: Labels, annotations: Labels, starts_at: Moment, ends_at: Moment | None, at: Moment
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "fingerprint": str(labels.fingerprint),
+        "name": labels.get("alertname", ""),
+        "labels": _labels(labels),
+        "annotations": _labels(annotations),
+        "startsAt": _moment(starts_at),
+        "endsAt": ZERO_TIME if ends_at is None else _moment(ends_at),
     }
     if not shown["name"]:
         del shown["name"]
-    return {**shown, "resolved": True} if alert.resolved(at) else shown
+    if ends_at is not None and ends_at <= at:
+        shown["resolved"] = True
+    return shown
+
+
+@lru_cache(_MOST_GROUPS)
+def _encoded_group(group: GroupName) -> msgspec.Raw:
+    return msgspec.Raw(_encode(_group(group)))
 
 
 def _group(group: GroupName) -> dict[str, Any]:
@@ -198,7 +225,7 @@ def _silence(silence: Silence) -> dict[str, Any]:
             "id": silence.id,
             "matchers": sets[0],
             # D21: the original forgets them.
-            "annotations": _labels(silence.annotations) if silence.annotations else {},
+            "annotations": _labels(Labels(silence.annotations)) if silence.annotations else None,
             "startsAt": _moment(silence.starts_at),
             "endsAt": _moment(silence.ends_at),
             "updatedAt": _moment(silence.updated_at),
@@ -224,10 +251,10 @@ def _muted(labels: Labels) -> dict[str, Any]:
     return {"labels": _labels(labels), "fingerprint": str(labels.fingerprint)}
 
 
-def _labels(labels: Mapping[str, str]) -> dict[str, Any]:
-    if not labels:
-        return {}
-    return {"labels": [_without_empty({"key": name, "value": labels[name]}) for name in sorted(labels)]}
+@lru_cache(_MOST_LABELS)
+def _labels(labels: Labels) -> msgspec.Raw:
+    pairs = [_without_empty({"key": name, "value": value}) for name, value in labels.items()]
+    return msgspec.Raw(_encode({"labels": pairs} if pairs else {}))
 
 
 def _matchers(matchers: Iterable[Matcher]) -> list[dict[str, Any]]:

@@ -71,9 +71,9 @@ class EventMetrics:
         self._output_drops.labels(output)
         self._given_up.labels(output)
 
-    def recorded(self, event_type: str, output: str, size: int) -> None:
-        """An output took an event."""
-        self._recorded.labels(event_type, output, "success").inc()
+    def recorded(self, event_type: str, output: str, count: int, size: int) -> None:
+        """An output took so many events of so many bytes together."""
+        self._recorded.labels(event_type, output, "success").inc(count)
         self._bytes.labels(event_type, output).inc(size)
 
     def failed(self, event_type: str, output: str) -> None:

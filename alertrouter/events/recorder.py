@@ -9,6 +9,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from alertrouter import ALERTMANAGER_VERSION, build
+from alertrouter.clock import let_other_threads_run
 from alertrouter.config.observability import EventRecorderConfig
 from alertrouter.core.time import SECOND
 from alertrouter.events.encoding import TYPE_OF, Recorded, Started, Stopped, encode
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 _LONGEST_QUEUE = 8192
 # So many are written at once.
 _AT_ONCE = 256
+# So many are encoded before the event loop may have its turn.
+_IN_ONE_GO = 4
 _ABOUT = {"component": "eventrecorder"}
 
 
@@ -200,7 +203,9 @@ class _Writer:
             return
         types: list[str] = []
         lines: list[bytes] = []
-        for event in events:
+        for place, event in enumerate(events):
+            if not place % _IN_ONE_GO:
+                let_other_threads_run()
             event_type = TYPE_OF[type(event)]
             try:
                 lines.append(encode(event, self._instance))
@@ -216,8 +221,11 @@ class _Writer:
 
     def _hand_over(self, output: Output, types: Sequence[str], lines: Sequence[bytes]) -> None:
         taken, error = output.write(lines)
+        sizes = Counter[str]()
         for event_type, line in zip(types[:taken], lines[:taken], strict=True):
-            self._metrics.recorded(event_type, output.name, len(line) + output.overhead)
+            sizes[event_type] += len(line) + output.overhead
+        for event_type, count in Counter(types[:taken]).items():
+            self._metrics.recorded(event_type, output.name, count, sizes[event_type])
         for event_type in types[taken:]:
             self._metrics.failed(event_type, output.name)
         about = {**_ABOUT, "output": output.name}

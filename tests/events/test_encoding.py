@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertrouter.core.alert import Alert
 from alertrouter.core.labels import Labels
 from alertrouter.core.time import SECOND
-from alertrouter.engine.events import AlertCreated, Event, Notified
+from alertrouter.engine.events import AlertCreated, AlertState, Event, Notified
 from alertrouter.events.encoding import TYPE_OF, Started, Stopped, _duration, _moment, encode
 from tests.timeline import HOOK, Timeline
 
@@ -265,9 +264,7 @@ def test_durations(duration: int, text: str) -> None:
 
 @given(st.dictionaries(st.text(min_size=1), st.text()), st.dictionaries(st.text(min_size=1), st.text()))
 def test_any_text_is_one_line_and_comes_back(labels: dict[str, str], annotations: dict[str, str]) -> None:
-    alert = Alert(
-        labels=Labels(labels), annotations=Labels(annotations), starts_at=0, ends_at=1, updated_at=0
-    )
+    alert = AlertState(Labels(labels), Labels(annotations), 0, 1)
     created = AlertCreated(0, alert)
     line = encode(created, "here")
     assert b"\n" not in line
