@@ -5,11 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-from fastapi.responses import PlainTextResponse, Response
-from starlette.exceptions import HTTPException
-
-from alertrouter.api import description, removed
+from alertrouter.api import removed
 from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
 from alertrouter.api.front import Front, Paths
@@ -21,42 +17,36 @@ from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
 from alertrouter.api.traced import Traced
 from alertrouter.external_url import route_prefix
-from alertrouter.web.index import index_router
+from alertrouter.web.pages import Pages
 
 if TYPE_CHECKING:
-    from fastapi import Request
+    from starlette.types import ASGIApp
 
     from alertrouter.api.endpoint import Endpoint, Handler
+    from alertrouter.api.http import Answer, Request
     from alertrouter.api.router import Router
     from alertrouter.metrics import Metrics
     from alertrouter.settings import Settings
 
 
-def create_app(router: Router, settings: Settings, metrics: Metrics) -> FastAPI:
-    """The application to serve. What FastAPI would answer by itself gives way to what Alertmanager answers."""
-    app = FastAPI(
-        title="alertrouter", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
-    )
-    app.add_exception_handler(HTTPException, _refuse)
-    app.include_router(index_router(router))
-    app.add_middleware(
-        Front,
+def create_app(router: Router, settings: Settings, metrics: Metrics) -> ASGIApp:
+    """The application to serve."""
+    prefix = route_prefix(settings.web_route_prefix, settings.web_external_url)
+    app: ASGIApp = Front(
+        Pages(router),
         paths=_paths(router, metrics),
-        prefix=route_prefix(settings.web_route_prefix, settings.web_external_url),
+        prefix=prefix,
         metrics=metrics,
         get_concurrency=settings.web_get_concurrency,
         timeout=settings.web_timeout,
     )
     if settings.web_read_only:
-        app.add_middleware(
-            ReadOnly, prefix=route_prefix(settings.web_route_prefix, settings.web_external_url)
-        )
+        app = ReadOnly(app, prefix=prefix)
     if settings.web_config_file:
         from alertrouter.api.guard import Guard
 
-        app.add_middleware(Guard, path=Path(settings.web_config_file), now=router.now, metrics=metrics)
-    app.add_middleware(Traced)
-    return app
+        app = Guard(app, path=Path(settings.web_config_file), now=router.now, metrics=metrics)
+    return Traced(app)
 
 
 def _paths(router: Router, metrics: Metrics) -> Paths:
@@ -71,7 +61,7 @@ def _paths(router: Router, metrics: Metrics) -> Paths:
         "/api/v2/alerts/groups": {"GET": alerts.get_groups},
         "/api/v2/silences": {"GET": silences.list, "POST": silences.post},
         "/api/alertrouter/v1/receivers": {"GET": receivers.get},
-        "/api/alertrouter/v1/openapi.json": {"GET": description.get},
+        "/api/alertrouter/v1/openapi.json": {"GET": _description},
         **History(router).handlers(),
     }
     plain: dict[str, dict[str, Handler]] = {
@@ -99,15 +89,7 @@ def _paths(router: Router, metrics: Metrics) -> Paths:
     )
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
-    """What there is no page for, in Alertmanager's words."""
-    assert isinstance(error, HTTPException)
-    headers = {"x-content-type-options": "nosniff"}
-    if error.status_code != 405:
-        text = "404 page not found\n" if error.status_code == 404 else f"{error.detail}\n"
-        return PlainTextResponse(text, error.status_code, headers)
-    allowed = {each.strip() for each in (error.headers or {}).get("Allow", "").split(",")} - {""}
-    allow = ", ".join(sorted(allowed | {"OPTIONS"}))
-    if request.method == "OPTIONS":
-        return Response(headers={"Allow": allow})
-    return PlainTextResponse("Method Not Allowed\n", 405, headers | {"Allow": allow})
+async def _description(request: Request) -> Answer:
+    from alertrouter.api import description  # made when it is asked for
+
+    return await description.get(request)

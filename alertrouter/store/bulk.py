@@ -13,12 +13,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import bindparam, delete, insert
-from sqlalchemy.dialects import postgresql, sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Column, ColumnElement, Connection, Dialect, Table
+    from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.sql.dml import Insert
 
     from alertrouter.store.rows import Row
@@ -92,7 +92,13 @@ def replacement(dialect: Dialect, table: Table) -> Bulk:
 
 def upsert(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
     """The dialect's INSERT that can be told what to do about a row that is there already."""
-    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # two megabytes that SQLite needs not
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def deletion(dialect: Dialect, column: Column[Any]) -> Bulk:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, inspect, text
+from sqlalchemy import Column, MetaData, String, Table, delete, insert, inspect, text
 
 from alertrouter import assets
 from alertrouter.store import tables
@@ -31,17 +31,27 @@ def upgrade(database: Database) -> None:
             # Whether it can be written should be known now, not at the first alert.
             connection.execute(delete(tables.meta).where(tables.meta.c.name == "tried_at"))
             return
-        config = alembic_config()
-        if found is not None and not _knows(config, found):
+        if found is None and not inspect(connection).get_table_names():
+            # What the migrations would make of an empty database, at a tenth of the time: a test compares the two.
+            tables.metadata.create_all(connection)
+            _stamp(connection)
+            return
+        if found is not None and not _knows(alembic_config(), found):
             raise StoreError(
                 f"{database.name} has the schema {found} of a newer alertrouter, this one knows {HEAD} at most: install "
                 f"the newer version again, or go back to a copy of the database from before"
             )
         log.info("database schema changes", extra={"database": database.name, "from": found, "to": HEAD})
-        from alembic import command
+        migrate(connection)
 
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+
+def migrate(connection: Connection) -> None:
+    """Walk the migrations that are missing."""
+    from alembic import command
+
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
 def alembic_config() -> Config:
@@ -60,6 +70,14 @@ def version(connection: Connection) -> str | None:
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return found
+
+
+def _stamp(connection: Connection) -> None:
+    stamp = Table(
+        "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)
+    )
+    stamp.create(connection)
+    connection.execute(insert(stamp).values(version_num=HEAD))
 
 
 def _knows(config: Config, version: str) -> bool:

@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
 
-from fastapi import FastAPI
 from sqlalchemy import Connection
+from starlette.types import ASGIApp
 
 from alertrouter.api.app import create_app
 from alertrouter.api.caller import Caller
@@ -141,7 +141,7 @@ class Server:
         self.metrics = Metrics((settings or Settings()).features)
         self.metrics.member(self.router.peer)
         self.metrics.watch(lambda: None if self.router.unavailable else self.router.loaded, self.router.now)
-        self.app: FastAPI = create_app(self.router, settings or Settings(), self.metrics)
+        self.app: ASGIApp = create_app(self.router, settings or Settings(), self.metrics)
 
     def ask(self, step: Step) -> Raw:
         """One request."""
@@ -164,7 +164,7 @@ class Server:
         return self.ask(Step("POST", path, encoded, {"content-type": "application/json"}))
 
 
-async def request(app: FastAPI, step: Step) -> Raw:
+async def request(app: ASGIApp, step: Step) -> Raw:
     """One request to an ASGI application."""
     path, _, query = step.path.partition("?")
     headers = [(name.lower().encode(), value.encode()) for name, value in step.headers.items()]

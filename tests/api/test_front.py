@@ -104,7 +104,7 @@ def test_within_its_time_a_request_is_answered() -> None:
     assert server.get("/").status == 200
 
 
-async def start_get(server: Server, let_go: asyncio.Event) -> asyncio.Task[None]:
+async def start_get(server: Server, let_go: asyncio.Event) -> asyncio.Future[None]:
     """A GET whose reader does not read until it is let go."""
 
     async def receive() -> dict[str, Any]:
@@ -114,7 +114,7 @@ async def start_get(server: Server, let_go: asyncio.Event) -> asyncio.Task[None]
         await let_go.wait()
 
     scope = {"type": "http", "method": "GET", "path": A, "query_string": b"", "headers": []}
-    task = asyncio.create_task(server.app(scope, receive, send))
+    task: asyncio.Future[None] = asyncio.ensure_future(server.app(scope, receive, send))
     await asyncio.sleep(0)
     return task
 
