@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ from alertrouter.memory import return_memory
 from alertrouter.metrics import Metrics
 from alertrouter.peer import own_peer
 from alertrouter.senders import ConfiguredSenders
-from alertrouter.serve import Server
+from alertrouter.serve import Server, event_loop, tls_of
 from alertrouter.startup import FatalError, check, check_templates, log_advice, matcher_mode
 from alertrouter.store.errors import StoreError
 from alertrouter.store.history import Action
@@ -60,14 +61,16 @@ if TYPE_CHECKING:
     from alertrouter.config import Problem
     from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.receiver import Integration, Receiver
+    from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.silence import Silence
     from alertrouter.core.time import Duration, Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.delivery.status import LaneStatus, TrialOutcome
-    from alertrouter.engine.changes import Changes, RenewalRecord
+    from alertrouter.engine.changes import Changes, RenewalRecord, StoredState
     from alertrouter.engine.decision import Send
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import Slot
+    from alertrouter.evaluator import Evaluator, Reading
     from alertrouter.intake import Again, Report
     from alertrouter.integrations import Sender
     from alertrouter.settings import Settings
@@ -96,20 +99,12 @@ def run(settings: Settings) -> int:
     try:
         mode = matcher_mode(settings)
         check(settings)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=event_loop()) as runner:
             runner.run(Daemon(settings, SystemClock(), mode).run())
     except (FatalError, ListenError, ConfigError, StoreError, TemplateError) as error:
         log.error("alertmanager exited with error", extra={"err": str(error)})  # noqa: TRY400 - a message, not a bug
         return 1
     return 0
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop
 
 
 class Daemon:
@@ -134,6 +129,7 @@ class Daemon:
         self._template_problems: Sequence[Problem] = ()
         self._recorder: EventRecorder | None = None
         self._tracing = Tracing()
+        self._evaluator: Evaluator | None = None
         self._senders: ConfiguredSenders
         self._store: Store
         self._journal: Journal
@@ -152,7 +148,7 @@ class Daemon:
             },
         )
         log.info("Build context", extra={"build_context": build.context()})
-        self._tls = _tls(settings)
+        self._tls = tls_of(settings.web_config_file)
         sockets = (
             systemd_sockets() if settings.web_systemd_socket else open_sockets(settings.web_listen_address)
         )
@@ -169,7 +165,9 @@ class Daemon:
             await self._tracing.install(configuration.tracing, self._tracer_for(configuration))
             await self._open_store(stack)
             await self._record_events(configuration, stack)
+            reading = await self._read_rules()
             await self._begin(configuration, stack)
+            await self._evaluate(reading, stack)
             self._on_signals(stack)
             await self._serve(sockets, stack)
             await self._stop.wait()
@@ -213,9 +211,7 @@ class Daemon:
                 compat_strict=settings.compat_strict,
             ),
         )
-        self._journal = Journal(
-            self._store, clock=self.clock, state=lambda: engine.stored_state(self.clock.now())
-        )
+        self._journal = Journal(self._store, clock=self.clock, state=lambda: self._state_of(engine))
         grace = 0 if self._store.stopped_in_order else _WRITE_BEHIND + self._journal.settings.write_behind
         loaded_at = self.clock.now()
         changes = engine.load(state, loaded_at, end_grace=grace)
@@ -266,6 +262,37 @@ class Daemon:
             running.add_done_callback(self._task_ended)
             stack.push_async_callback(_cancelled, running)
 
+    def _state_of(self, engine: Engine) -> StoredState:
+        state = engine.stored_state(self.clock.now())
+        if self._evaluator is None:
+            return state
+        alerts, groups = self._evaluator.stored()
+        return replace(state, rule_alerts=alerts, rule_groups=groups)
+
+    async def _read_rules(self) -> Reading | None:
+        settings = self.settings
+        if not settings.rules_file:
+            return None
+        # Who has no rules does not wait for what evaluates them to be imported.
+        from alertrouter.evaluator import Evaluator
+
+        self._evaluator = Evaluator(
+            settings,
+            self.clock,
+            self.metrics.registry,
+            remember=self._remember_rules,
+            post=self.post_alerts,
+        )
+        return await asyncio.to_thread(self._evaluator.read)
+
+    def _remember_rules(self, changes: RuleChanges) -> None:
+        self._journal.write_rules(changes)
+
+    async def _evaluate(self, reading: Reading | None, stack: contextlib.AsyncExitStack) -> None:
+        if self._evaluator is not None and reading is not None:
+            await self._evaluator.start(reading, self._store.loaded.state)
+            stack.push_async_callback(self._evaluator.stop)
+
     def _watch(self, engine: Engine) -> None:
         self.metrics.watch(lambda: engine, self.clock.now)
         journal = self._journal
@@ -294,7 +321,7 @@ class Daemon:
             stack.callback(loop.remove_signal_handler, number)
 
     async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
-        app = create_app(self, self.settings, self.metrics)
+        app = create_app(self, self.settings, self.metrics, self._evaluator)
         server = Server(app, self._tls)
         serving = asyncio.create_task(server.serve(sockets=list(sockets)))
         serving.add_done_callback(self._task_ended)
@@ -598,6 +625,7 @@ class Daemon:
                 templates = await asyncio.to_thread(self._templates_for, configuration)
                 senders = self._senders_for(configuration, templates)
                 tracer = await asyncio.to_thread(self._tracer_for, configuration)
+                evaluate = await self._rules_prepared()
             except (ConfigError, TemplateError, FatalError, OSError) as error:
                 self.metrics.reload_failed()
                 log.error(  # noqa: TRY400 - a message, not a bug
@@ -613,12 +641,20 @@ class Daemon:
             self._in_force(configuration, now)
             self._nudge()
             await self._tracing.install(configuration.tracing, tracer)
+            if evaluate is not None:
+                await evaluate()
             if self._recorder is not None:
                 await self._recorder.reconfigure(configuration.event_recorder)
             await self._clients.close_unused(senders.http_configs())
             log.info(
                 "Completed loading of configuration file", extra={"component": "configuration", "file": file}
             )
+
+    async def _rules_prepared(self) -> Callable[[], Awaitable[None]] | None:
+        """Other rules, read and found good; what puts them in force."""
+        if self._evaluator is None:
+            return None
+        return self._evaluator.prepare(await asyncio.to_thread(self._evaluator.read))
 
     async def _reload_on_signal(self) -> None:
         try:
@@ -673,18 +709,6 @@ class Daemon:
     def attempt(self, record: AttemptRecord) -> None:
         """Note one attempt."""
         self._journal.attempt(record)
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | None:
-    if not settings.web_config_file:
-        return None
-    from alertrouter.api.tls import server_context
-    from alertrouter.api.web_config import WebConfigError
-
-    try:
-        return server_context(Path(settings.web_config_file))
-    except WebConfigError as error:
-        raise FatalError(str(error)) from None
 
 
 def _tell_transitions(span: Span, changes: Changes) -> None:

@@ -6,11 +6,9 @@ not exist here, are there with the value they have in an Alertmanager that does 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, Summary
+from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -20,9 +18,12 @@ from alertrouter.core.reason import FailureReason
 from alertrouter.core.silence import SilenceState
 from alertrouter.core.time import SECOND
 from alertrouter.delivery.circuit import CircuitState
+from alertrouter.web_metrics import WebMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from prometheus_client import Counter
 
     from alertrouter.core.reason import MutedBy
     from alertrouter.core.routing import Routing
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from alertrouter.delivery.status import LaneStatus
     from alertrouter.engine.engine import Engine
     from alertrouter.peer import Peer
-
-# The original has no series that tell when another was created.
-prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
 
 #: The integrations that Alertmanager has; their series exist from the start.
 INTEGRATIONS = (
@@ -56,10 +54,7 @@ INTEGRATIONS = (
     "mattermost",
 )
 
-# The original writes whole bounds of buckets without a fraction; to Prometheus 2 it is another series with one.
-_WHOLE_BOUND = re.compile(rb'\ble="(\d+)\.0"')
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_SIZES = tuple(10**power for power in range(2, 9))
 
 # Counters and summaries that stay at zero here, for dashboards that show them.
 _IDLE_COUNTERS = {
@@ -100,7 +95,7 @@ _LONE_COUNTERS = {
 }
 
 
-class Metrics:
+class Metrics(WebMetrics):
     """Everything that is counted. Methods say what happened; nothing here decides anything.
 
     ``features`` are the names given to ``--enable-feature``. What is not counted but looked at when somebody asks is
@@ -108,33 +103,21 @@ class Metrics:
     """
 
     def __init__(self, features: Collection[str] = ()) -> None:
-        self.registry = CollectorRegistry()
+        super().__init__("alertmanager")
         self._by_receiver = "receiver-name-in-metrics" in features
         self._limited_by_name = "alert-names-in-metrics" in features
         self._group_keys = "group-key-in-metrics" in features
-        ProcessCollector(registry=self.registry)
         self._builds()
         self._idle()
         self._alerts()
         self._notifications()
-        self._http()
         self._silences()
         self._configuration()
         self._own()
 
-    def exposition(self) -> bytes:
-        """All series in Prometheus' text format."""
-        self._scrapes["200"].inc()
-        return _WHOLE_BOUND.sub(rb'le="\1"', prometheus_client.generate_latest(self.registry))
-
     def watch(self, engine: Callable[[], Engine | None], now: Callable[[], Moment]) -> None:
         """Count what the engine holds whenever somebody asks. ``engine`` gives None while there is none."""
         self.registry.register(_EngineCollector(engine, now, group_keys=self._group_keys))
-
-    def watch_journal(self, *, healthy: Callable[[], bool], waiting: Callable[[], int]) -> None:
-        """Show whether the database takes what is written, and how many writes wait for their turn."""
-        self._journal_healthy.set_function(lambda: float(healthy()))
-        self._journal_waiting.set_function(waiting)
 
     def watch_receivers(self, lanes: Callable[[], Sequence[LaneStatus]]) -> None:
         """Show of each integration that was told something whether it answers."""
@@ -270,58 +253,6 @@ class Metrics:
         """A group was flushed so many seconds after it was due."""
         self._lateness.observe(late)
 
-    # HTTP
-
-    def _http(self) -> None:
-        self._durations = Histogram(
-            "alertmanager_http_request_duration_seconds",
-            "Duration of HTTP requests.",
-            ("handler", "method", "code"),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self._response_sizes = Histogram(
-            "alertmanager_http_response_size_bytes",
-            "Size of HTTP answers outside the API.",
-            ("handler", "method"),
-            buckets=_SIZES,
-            registry=self.registry,
-        )
-        in_flight = self._gauge("alertmanager_http_requests_in_flight", "Requests under way.", "method")
-        #: GET requests under way.
-        self.gets_in_flight = in_flight.labels("get")
-        exceeded = self._counter(
-            "alertmanager_http_concurrency_limit_exceeded_total",
-            "Requests refused because too many were under way.",
-            "method",
-        )
-        #: GET requests refused because too many were under way.
-        self.gets_refused = exceeded.labels("get")
-        refused = self._counter(
-            "alertrouter_http_requests_refused_total",
-            "Requests that the web configuration file kept out, by why.",
-            "reason",
-        )
-        #: Requests that the web configuration file kept out.
-        self.refused = {why: refused.labels(why) for why in ("credentials", "rate_limit", "web_config")}
-        scrapes = self._counter("promhttp_metric_handler_requests_total", "Scrapes by answer.", "code")
-        self._scrapes = {code: scrapes.labels(code) for code in ("200", "500", "503")}
-        self._gauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.").set(1)
-        self._duration_of: dict[tuple[str, str, int], Histogram] = {}
-
-    def http_request(self, handler: str, method: str, code: int, seconds: float) -> None:
-        """A request was answered. ``handler`` is a pattern of paths, never a path that somebody made up."""
-        key = (handler, method, code)
-        durations = self._duration_of.get(key)
-        if durations is None:
-            durations = self._durations.labels(handler, method.lower(), str(code))
-            self._duration_of[key] = durations
-        durations.observe(seconds)
-
-    def http_response_size(self, handler: str, method: str, size: int) -> None:
-        """An answer outside the API had so many bytes."""
-        self._response_sizes.labels(handler, method.lower()).observe(size)
-
     # Silences
 
     def _silences(self) -> None:
@@ -425,12 +356,6 @@ class Metrics:
             buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60),
             registry=self.registry,
         )
-        self._journal_healthy = self._gauge(
-            "alertrouter_journal_healthy", "Whether the database takes what is written."
-        )
-        self._journal_waiting = self._gauge(
-            "alertrouter_journal_waiting_writes", "Writes that wait for the database."
-        )
 
     def _builds(self) -> None:
         build = self._gauge(
@@ -447,8 +372,6 @@ class Metrics:
             MACHINE,
             "",
         ).set(1)
-        own = self._gauge("alertrouter_build_info", "This program.", "version", "python_version")
-        own.labels(__version__, LANGUAGE.removeprefix("python")).set(1)
 
     def _idle(self) -> None:
         self._cluster_enabled = self._gauge(
@@ -501,15 +424,6 @@ class Metrics:
                     messages.labels(kind)
         alive = self._counter("alertmanager_cluster_alive_messages_total", "Signs of life.", "peer")
         alive.labels(peer.name)
-
-    def _counter(self, name: str, about: str, *labels: str) -> Counter:
-        return Counter(name, about, labels, registry=self.registry)
-
-    def _gauge(self, name: str, about: str, *labels: str) -> Gauge:
-        return Gauge(name, about, labels, registry=self.registry)
-
-    def _summary(self, name: str, about: str) -> Summary:
-        return Summary(name, about, registry=self.registry)
 
 
 class _ReceiverCollector(Collector):

@@ -84,6 +84,98 @@ class Settings:
     alerts_per_alertname_limit: int = _flag(
         "alerts.per-alertname-limit", "integer", 0, "Most alerts of one alertname; 0 is no limit."
     )
+    rules_file: tuple[str, ...] = _flag(
+        "rules.file", "texts", (), "Files of alerting rules to evaluate; * and ** are wildcards. Repeatable."
+    )
+    query_url: tuple[str, ...] = _flag(
+        "query.url",
+        "texts",
+        (),
+        "URL of the Prometheus, VictoriaMetrics, Mimir or Thanos that answers the rules' queries; of several, which must "
+        "all answer the same, any. Repeatable.",
+    )
+    query_type: str = _flag(
+        "query.type",
+        "text",
+        "",
+        "What answers: prometheus (if nothing says otherwise), victoriametrics, mimir or thanos. Decides which expressions "
+        "there are, and how late data is.",
+    )
+    query_config_file: str = _flag(
+        "query.config.file",
+        "text",
+        "",
+        "File with authentication, TLS, headers and tenant for queries, and with Alertmanagers and receivers of samples.",
+    )
+    query_timeout: Duration = _flag(
+        "query.timeout",
+        "duration",
+        2 * MINUTE,
+        "Longest time for one query; the interval of its group is another limit.",
+    )
+    query_external_url: str = _flag(
+        "query.external-url",
+        "text",
+        "",
+        "URL under which people reach the backend: links in alerts lead there. By default --query.url.",
+    )
+    evaluation_interval: Duration = _flag(
+        "evaluation.interval",
+        "duration",
+        MINUTE,
+        "How often groups of rules are evaluated that do not say it.",
+    )
+    external_label: tuple[str, ...] = _flag(
+        "external.label",
+        "texts",
+        (),
+        "NAME=VALUE of a label that is added to alerts and samples without it. Repeatable.",
+    )
+    remote_write_url: tuple[str, ...] = _flag(
+        "remote-write.url",
+        "texts",
+        (),
+        "URL that takes recorded series and ALERTS by remote write; without one, recording rules are not evaluated. "
+        "Repeatable.",
+    )
+    alertmanager_url: tuple[str, ...] = _flag(
+        "alertmanager.url",
+        "texts",
+        (),
+        "URL of an Alertmanager, or an alertrouter, that alerts are sent to; each gets all of them. Repeatable.",
+    )
+    rules_query_offset: str = _flag(
+        "rules.query-offset",
+        "text",
+        "",
+        "How far in the past queries look, for groups that do not say it; by default as late as the kind of backend is: "
+        "0s, 30s for victoriametrics, 1m for mimir.",
+    )
+    rules_alert_resend_delay: Duration = _flag(
+        "rules.alert.resend-delay",
+        "duration",
+        MINUTE,
+        "How long to wait before a firing alert is told again.",
+    )
+    rules_alert_for_outage_tolerance: Duration = _flag(
+        "rules.alert.for-outage-tolerance",
+        "duration",
+        HOUR,
+        "After a longer pause the state of alerts is not restored.",
+    )
+    rules_alert_for_grace_period: Duration = _flag(
+        "rules.alert.for-grace-period",
+        "duration",
+        10 * MINUTE,
+        "Shortest for of rules whose state is read back from ALERTS_FOR_STATE, where the own database has none.",
+    )
+    rules_alert_after_pause: str = _flag(
+        "rules.alert.after-pause",
+        "text",
+        "pause",
+        "What a pause does to the for of pending alerts: pause (it does not count), count (it does) or reset (for begins "
+        "anew).",
+    )
     dispatch_maintenance_interval: Duration = _flag(
         "dispatch.maintenance-interval",
         "duration",
@@ -188,7 +280,8 @@ class Settings:
         "bool",
         False,
         "Do as Alertmanager does where this is better by default: timers restart at a reload, and a group that was muted "
-        "waits for its group interval.",
+        "waits for its group interval. Rules do as in Prometheus: alerts are not told again while their query fails, and "
+        "not resolved when their rule is removed.",
     )
     strict_templates: bool = _flag(
         "strict-templates",

@@ -58,6 +58,8 @@ _POSITIVE = {
     "data_maintenance_interval",
     "alerts_gc_interval",
     "dispatch_maintenance_interval",
+    "evaluation_interval",
+    "query_timeout",
 }
 
 

@@ -13,6 +13,7 @@ from alertrouter.api.listing import Listing
 from alertrouter.api.past import History
 from alertrouter.api.read_only import ReadOnly
 from alertrouter.api.receivers import Receivers
+from alertrouter.api.rules_paths import rules_paths
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
 from alertrouter.api.traced import Traced
@@ -25,16 +26,19 @@ if TYPE_CHECKING:
     from alertrouter.api.endpoint import Endpoint, Handler
     from alertrouter.api.http import Answer, Request
     from alertrouter.api.router import Router
+    from alertrouter.api.rules import Evaluated
     from alertrouter.metrics import Metrics
     from alertrouter.settings import Settings
 
 
-def create_app(router: Router, settings: Settings, metrics: Metrics) -> ASGIApp:
-    """The application to serve."""
+def create_app(
+    router: Router, settings: Settings, metrics: Metrics, evaluated: Evaluated | None = None
+) -> ASGIApp:
+    """The application to serve, with the rules that are ``evaluated``, if any are."""
     prefix = route_prefix(settings.web_route_prefix, settings.web_external_url)
     app: ASGIApp = Front(
         Pages(router),
-        paths=_paths(router, metrics),
+        paths=_paths(router, metrics, evaluated),
         prefix=prefix,
         metrics=metrics,
         get_concurrency=settings.web_get_concurrency,
@@ -49,7 +53,7 @@ def create_app(router: Router, settings: Settings, metrics: Metrics) -> ASGIApp:
     return Traced(app)
 
 
-def _paths(router: Router, metrics: Metrics) -> Paths:
+def _paths(router: Router, metrics: Metrics, evaluated: Evaluated | None) -> Paths:
     alerts = Alerts(router, Listing(router))
     silences = Silences(router, metrics)
     server = Server(router, metrics)
@@ -76,7 +80,7 @@ def _paths(router: Router, metrics: Metrics) -> Paths:
         exact[path] = exact[f"{path}/"] = ApiEndpoint(path, handlers)
     silence = ApiEndpoint("/api/v2/silence/{silenceID}", {"GET": silences.get, "DELETE": silences.delete})
     return Paths(
-        exact={**exact, **removed.EXACT},
+        exact={**exact, **removed.EXACT, **({} if evaluated is None else rules_paths(evaluated))},
         parameter={"/api/v2/silence/": silence, **removed.PARAMETER},
         below={
             "/api/v2/": UnknownApiEndpoint(),

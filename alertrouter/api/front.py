@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from alertrouter.api.endpoint import Endpoint
     from alertrouter.core.time import Duration
-    from alertrouter.metrics import Metrics
+    from alertrouter.web_metrics import WebMetrics
 
 # Paths that nobody defined share one name in the metrics, or anybody could make up new series.
 _OTHER = "other"
@@ -74,7 +74,7 @@ class Front:
         *,
         paths: Paths,
         prefix: str,
-        metrics: Metrics,
+        metrics: WebMetrics,
         get_concurrency: int = 0,
         timeout: Duration = 0,
     ) -> None:

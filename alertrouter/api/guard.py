@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from alertrouter.api.http import Answer
     from alertrouter.api.web_config import WebConfig
     from alertrouter.core.time import Moment
-    from alertrouter.metrics import Metrics
+    from alertrouter.web_metrics import WebMetrics
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ _BCRYPT_BYTES = 72
 class Guard:
     """An ASGI middleware before all others. The file is followed as it changes."""
 
-    def __init__(self, app: ASGIApp, *, path: Path, now: Callable[[], Moment], metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, path: Path, now: Callable[[], Moment], metrics: WebMetrics) -> None:
         self._app = app
         self._path = path
         self._now = now

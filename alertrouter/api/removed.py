@@ -20,13 +20,14 @@ _GONE = json_answer(
 )
 
 
-async def _gone(request: Request) -> Answer:
+async def gone(request: Request) -> Answer:
+    """That the first API is gone."""
     _log.warning("v1 API received a request", extra={"path": request.path, "method": request.method})
     return _GONE
 
 
-_READ = {"GET": _gone}
-_READ_AND_POST = {"GET": _gone, "POST": _gone}
+_READ = {"GET": gone}
+_READ_AND_POST = {"GET": gone, "POST": gone}
 
 #: By the whole path.
 EXACT = {
@@ -36,4 +37,4 @@ EXACT = {
     "/api/v1/silences": PlainEndpoint("/silences", _READ_AND_POST),
 }
 #: By the path before an id.
-PARAMETER = {"/api/v1/silence/": PlainEndpoint("/silence/:sid", {"GET": _gone, "DELETE": _gone})}
+PARAMETER = {"/api/v1/silence/": PlainEndpoint("/silence/:sid", {"GET": gone, "DELETE": gone})}

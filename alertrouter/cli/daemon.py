@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alertrouter.cli import completion
@@ -28,16 +28,43 @@ _SCRIPTS = ("completion-script-bash", "completion-script-zsh")
 _CHOICES: dict[str, Any] = {
     "log.level": {"choices": ("debug", "info", "warn", "error"), "refusal": "unrecognized log level {}"},
     "log.format": {"choices": ("logfmt", "json"), "refusal": "unrecognized log format {}"},
+    "query.type": {"choices": ("", "prometheus", "victoriametrics", "mimir", "thanos")},
+    "rules.alert.after-pause": {"choices": ("pause", "count", "reset")},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class _NoOptions:
-    """There is nothing to choose."""
+# What `evaluate` takes of the daemon's flags, by how they begin; what it alone has; and what means another thing there.
+_OF_EVALUATE = (
+    "rules.",
+    "query.",
+    "evaluation.",
+    "external.",
+    "remote-write.",
+    "storage.",
+    "web.",
+    "compat.",
+    "log.level",
+    "log.format",
+)
+_OF_EVALUATE_ALONE = ("alertmanager.url",)
+_NOT_OF_EVALUATE = ("web.read-only",)
+_DEFAULTS_OF_EVALUATE: dict[str, Any] = {"web.listen-address": (":8880",)}
 
 
 def settings_flags() -> list[Flag]:
-    """The daemon's flags, as the table in `alertrouter.settings` has them."""
+    """The daemon's flags."""
+    return [each for each in _all_flags() if each.name not in _OF_EVALUATE_ALONE]
+
+
+def evaluate_flags() -> list[Flag]:
+    """The flags of `alertrouter evaluate`."""
+    return [
+        replace(each, default=_DEFAULTS_OF_EVALUATE.get(each.name, each.default))
+        for each in _all_flags()
+        if each.name.startswith((*_OF_EVALUATE, *_OF_EVALUATE_ALONE)) and each.name not in _NOT_OF_EVALUATE
+    ]
+
+
+def _all_flags() -> list[Flag]:
+    """Those of the table in `alertrouter.settings`."""
     return [
         Flag(
             name=each.flag,
@@ -70,8 +97,9 @@ def program() -> Command:
         name="evaluate",
         about="Evaluate alerting rules alone, and post to any URL that takes alerts.",
         parent=root,
-        options=_NoOptions,
+        options=Settings,
     )
+    evaluate.flags = evaluate_flags()
     root.commands = {each.name: each for each in (run, demo, evaluate)}
     root.default = run
     return root
@@ -107,9 +135,11 @@ def _run(name: str, root: Command, arguments: Sequence[str]) -> int:
         print(usage(parsed.command, name), end="")
         return 0
     if parsed.command.name == "evaluate":
-        raise Failure(
-            "evaluate is not supported yet: let Prometheus or vmalert evaluate the rules and post here"
-        )
+        texts = {name: ",".join(values) for name, values in _DEFAULTS_OF_EVALUATE.items()}
+        settings_of_rules: Settings = parsed.options(Settings, parsed.command.flags, texts)
+        from alertrouter import rules_daemon
+
+        return rules_daemon.run(settings_of_rules)
     settings: Settings = parsed.options(Settings, parsed.command.flags, {})
     if parsed.command.name == "demo":
         from alertrouter import demo

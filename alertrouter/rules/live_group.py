@@ -55,9 +55,11 @@ def bare(expression: str) -> str:
     return _STRING_OR_COMMENT.sub(lambda found: found.group(1) or "", expression).strip()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class World:
-    """What groups are evaluated in. ``remember`` writes what changed; nobody waits for it."""
+    """What groups are evaluated in; a reload may put others in its places. ``remember`` writes what changed; nobody waits
+    for it.
+    """
 
     options: Options
     backend: Backend

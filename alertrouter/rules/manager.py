@@ -95,15 +95,17 @@ class Manager:
             told = [to_send(resolved(alert, now), now, 0, "") for alert in firing]
             await self._world.notifier.notify(told, group=RuleGroup(file="", name=""))
 
-    async def replace(self, rules: RuleSet) -> None:
-        """Go on with these rules. Groups that say what they said before are left alone."""
+    async def replace(self, rules: RuleSet, *, anew: bool = False) -> None:
+        """Go on with these rules. Groups that say what they said before are left alone, unless all must begin ``anew``
+        because what they are evaluated in has changed; their state they keep.
+        """
         async with self._replacing:
             self._warn(rules)
             before, after = self._groups, dict[str, LiveGroup]()
             changed: list[tuple[LiveGroup, LiveGroup]] = []
             for group in rules.groups:
                 old = before.get(group.key)
-                if old is not None and same(old.group, group):
+                if old is not None and not anew and same(old.group, group):
                     after[group.key] = old
                     continue
                 new = after[group.key] = LiveGroup(group, self._world)

@@ -63,9 +63,13 @@ def test_help_of_the_daemon_lists_every_setting() -> None:
     from alertrouter.settings import flags
 
     text = run(BIN / "alertrouter", "--help").stdout
+    of_evaluate = run(BIN / "alertrouter", "evaluate", "--help").stdout
 
     for each in flags():
-        assert re.search(rf"--(\[no-\])?{re.escape(each.flag)}\b", text), each.flag
+        shown = of_evaluate if each.flag == "alertmanager.url" else text
+        assert re.search(rf"--(\[no-\])?{re.escape(each.flag)}\b", shown), each.flag
+    assert "--alertmanager.url" not in text
+    assert "--config.file" not in of_evaluate
 
 
 def test_long_help_and_manual_tell_of_every_command() -> None:

@@ -156,7 +156,7 @@ async def slow(seconds: float, *groups: RuleGroup) -> tuple[Played, SlowBackend]
     played = Played()
     backend = SlowBackend(played)
     backend.seconds["slow"] = seconds
-    object.__setattr__(played.world, "backend", backend)
+    played.world.backend = backend
     await played.manager.start(rule_set(*groups))
     return played, backend
 
