@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+import string
 from time import perf_counter
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from alertrouter.api.http import NOT_FOUND, Answer, DisconnectedError, Request, moved, text_error
 from alertrouter.core.duration import format_go_duration
@@ -198,8 +199,8 @@ class Front:
                 clean = bare
             else:
                 return None
-        query = scope["query_string"].decode("latin-1")
-        return moved(self._prefix + clean + (f"?{query}" if query else ""))
+        query = quote(scope["query_string"], safe=string.punctuation)
+        return moved(self._prefix + quote(clean, safe="/$&+,:;=@~!'()*") + (f"?{query}" if query else ""))
 
 
 async def _send(answer: Answer, send: Send) -> int:

@@ -137,12 +137,21 @@ def json_answer(body: bytes | Iterator[bytes], status: int = 200) -> Answer:
 
 def problem(status: int, message: str) -> Answer:
     """What a handler refuses: the message as a JSON string and a newline (`api-and-cli.md` 4.4)."""
-    return Answer(status, encode(message) + b"\n", (JSON,))
+    return Answer(status, encode(_sendable(message)) + b"\n", (JSON,))
 
 
 def fault(status: int, message: str, code: int | None = None, *headers: Header) -> Answer:
     """What is refused before a handler sees it: an object with code and message, without a newline."""
-    return Answer(status, encode({"code": code or status, "message": message}), (JSON, *headers))
+    return Answer(status, encode({"code": code or status, "message": _sendable(message)}), (JSON, *headers))
+
+
+def _sendable(message: str) -> str:
+    """A message that quotes a body may quote half a character, which JSON can name and UTF-8 cannot."""
+    return (
+        message
+        if message.isascii()
+        else message.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    )
 
 
 def text_error(status: int, text: str, *headers: Header) -> Answer:

@@ -162,3 +162,15 @@ def test_a_fault_of_ours_is_answered_and_logged_without_its_words(caplog: pytest
     server.router.reload = fail  # type: ignore[method-assign,assignment]
     answer = server.ask(Step("POST", "/-/reload"))
     assert (answer.status, answer.body) == (500, b"internal error: see the log\n")
+
+
+def test_a_redirect_leads_to_what_was_written() -> None:
+    ways = {
+        path: Server(CONFIG).get(path).headers["location"]
+        for path in ("//a%20b%0d%0ax:y", "//%C3%BC%3Fx?y=%0d%0a", "//-/healthy/../x%00")
+    }
+    assert ways == {
+        "//a%20b%0d%0ax:y": "/a%20b%0D%0Ax:y",
+        "//%C3%BC%3Fx?y=%0d%0a": "/%C3%BC%3Fx?y=%0d%0a",
+        "//-/healthy/../x%00": "/-/x%00",
+    }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from alertrouter.api.http import DisconnectedError, Request
-from tests.api.scenes import CONFIG, END, START
+from tests.api.scenes import CONFIG, END, START, matcher
 from tests.api.server import Server
 
 
@@ -98,3 +98,13 @@ def test_nothing_is_taken_in_while_the_store_is_away(server: Server) -> None:
     assert server.get("/api/v2/alerts").status == 503
     assert server.get("/metrics").status == 200
     assert server.get("/").status == 503
+
+
+@pytest.mark.parametrize("path", ["alerts", "silences"])
+def test_half_a_character_in_a_body_is_no_trouble(path: str) -> None:
+    server = Server(CONFIG)
+    one = {"labels": {"a": "b"}, "matchers": [matcher()], "comment": "", "createdBy": "", "endsAt": END}
+    body = json.dumps([{**one, "startsAt": "\ud800"}] if path == "alerts" else {**one, "startsAt": "\ud800"})
+    answer = server.post(f"/api/v2/{path}", body.encode())
+    assert answer.status == 400
+    assert "\ufffd" in json.loads(answer.body)["message"]
