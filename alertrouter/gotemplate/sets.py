@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from alertrouter.gotemplate.builtins import BUILTINS
 from alertrouter.gotemplate.compiler import compile_tree
 from alertrouter.gotemplate.contextual import ESCAPERS, Analysis
+from alertrouter.gotemplate.faults import Fault
 from alertrouter.gotemplate.parser import parse
 from alertrouter.gotemplate.running import Limits, Run
 from alertrouter.gotemplate.sites import explain
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from alertrouter.gotemplate.values import MissingKey
 
 _MOST_CACHED = 4096
+# What a template can do wrong, each with its own words; what else ends a render is kept as the cause.
+_FORESEEN = (Fault, RecursionError, MemoryError, UnboundLocalError)
 
 
 class Template:
@@ -50,7 +53,7 @@ class Template:
             return run.text()
         except Exception as error:  # noqa: BLE001  # the border: every failure of a template is an ExecError
             problem = explain(error, self._tree)
-            cause = error if problem.message.startswith("error calling") else None
+            cause = None if isinstance(error, _FORESEEN) else error
         raise problem from cause
 
 

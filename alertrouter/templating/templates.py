@@ -22,6 +22,7 @@ from alertrouter.gotemplate import (
     TemplateSet,
 )
 from alertrouter.gotemplate import TemplateError as GoTemplateError
+from alertrouter.templating import bugs
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import ENVIRONMENT, FUNCTIONS, Environment, environment_of
 from alertrouter.templating.hints import hint, jinja_hint
@@ -163,9 +164,11 @@ class Templates:
             if is_jinja(text):
                 return self._jinja.render(text, data, variables, environment.mode)
             return self._template(environment.mode, text).render(data, variables)
-        except TemplateError:
+        except TemplateError as error:
+            bugs.tell(error.__cause__)
             raise
         except GoTemplateError as error:
+            bugs.tell(error.__cause__)
             raise _explained(error, text) from error
         except Exception as error:
             raise _unexpected(error) from error

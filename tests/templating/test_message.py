@@ -10,7 +10,10 @@ import pytest
 
 from alertrouter.core.alert import Status
 from alertrouter.core.time import SECOND
+from alertrouter.gotemplate import Function, TemplateSet
+from alertrouter.templating import bugs
 from alertrouter.templating.errors import TemplateError
+from alertrouter.templating.jinja import JinjaTemplates
 from alertrouter.templating.mode import Mode
 from alertrouter.templating.templates import Templates
 from alertrouter.templating.yaml_value import yaml_value
@@ -219,6 +222,32 @@ def test_what_nobody_foresaw_costs_no_page(caplog: pytest.LogCaptureFixture) -> 
     assert str(error) == str(caught.value) == "unexpected KeyError, see the log"
     assert all(record.exc_info for record in caplog.records)
     assert len(caplog.records) == 2
+
+
+def _broken(_: str) -> NoReturn:
+    raise KeyError("hush")
+
+
+@pytest.mark.parametrize("text", ["{{ broken .Status }}", "{# jinja2 #}{{ data.Status | broken }}"])
+def test_a_bug_of_ours_is_told_once_with_its_way_and_without_its_words(
+    text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Function("broken", _broken, ("string",))
+    bad = Templates.load()
+    bad._set = TemplateSet.build(functions=[broken])
+    bad._jinja = JinjaTemplates([], [broken], bad._go_template)
+    bugs._told.clear()
+    told = bad.message(notification(), external_url=EXTERNAL_URL, now=NOW)
+    for _ in range(2):
+        with pytest.raises(TemplateError):
+            told.text(text)
+    [record] = caplog.records
+    assert record.getMessage() == "a template failed by a bug in this program"
+    fields = vars(record)
+    assert fields["err"] == "KeyError"
+    assert "test_message.py" in fields["traceback"]
+    assert "_broken" in fields["traceback"]
+    assert "KeyError: 'hush'" not in fields["traceback"]
 
 
 def test_several_lines_end_in_a_note() -> None:
