@@ -25,14 +25,13 @@ from alertrouter.core.matcher import Matchers, MatchType
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from alertrouter.core.labels import Labels
     from alertrouter.core.matcher import Matcher
     from alertrouter.core.time import Moment
     from alertrouter.store.rows import Row
 
 #: So many lines make a chunk, or so many mentions of alerts in fewer lines.
-LINES = 16_384
-MENTIONS = 262_144
+LINES = 8_192
+MENTIONS = 131_072
 
 _ALERT_BITS = 24
 _ALERT = (1 << _ALERT_BITS) - 1
@@ -91,7 +90,9 @@ class Chunk:
 
 
 def make(
-    source: str, lines: Sequence[Line], labels_of: Callable[[Collection[int]], Mapping[int, Labels]]
+    source: str,
+    lines: Sequence[Line],
+    labels_of: Callable[[Collection[int]], Mapping[int, Mapping[str, str]]],
 ) -> Chunk:
     """The index over these lines, at least one, in ascending order of their numbers."""
     first = lines[0].number
@@ -121,7 +122,7 @@ def make(
 
 
 def _label_indexes(
-    identities: Iterable[int], labels_by_identity: Mapping[int, Labels]
+    identities: Iterable[int], labels_by_identity: Mapping[int, Mapping[str, str]]
 ) -> dict[str, LabelIndex]:
     postings: dict[str, array[int]] = {}
     hashes: dict[str, dict[str, int]] = {}

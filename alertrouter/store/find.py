@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy import and_, func, literal, or_, select, true
 
 from alertrouter.store import rows
 from alertrouter.store.chunk import Header, LabelIndex, Line, Places
@@ -24,7 +24,7 @@ from alertrouter.store.tables import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from sqlalchemy import Column, ColumnElement, Connection
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # One search looks at so many lines that its conditions may refuse.
 _LINES_AT_MOST = 50_000
 _LINES_AT_ONCE = 1_000
+_CHUNKS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +107,25 @@ def search(
 def labels_of(connection: Connection, identities: Collection[int]) -> dict[int, Labels]:
     """The labels of alerts, current or past, by ``Labels.identity``; of those that are still remembered."""
     reader = rows.AlertReader()
+    return {
+        identity: reader.labels(stored, rows.signed(identity))
+        for identity, stored in _stored_labels(connection, identities)
+    }
+
+
+def pairs_of(connection: Connection, identities: Collection[int]) -> dict[int, Mapping[str, str]]:
+    """The same, bare and unchecked: for looking at thousands of them."""
+    return {identity: rows.label_pairs(stored) for identity, stored in _stored_labels(connection, identities)}
+
+
+def _stored_labels(connection: Connection, identities: Collection[int]) -> Iterator[tuple[int, str]]:
     wanted = [rows.signed(each) for each in identities]
-    found: dict[int, Labels] = {}
     for begin in range(0, len(wanted), _LINES_AT_ONCE):
         some = wanted[begin : begin + _LINES_AT_ONCE]
         for table in (past_alerts, alerts):
             query = select(table.c.identity, table.c.labels).where(table.c.identity.in_(some))
             for identity, stored in connection.execute(query):
-                found[rows.unsigned(identity)] = reader.labels(stored, identity)
-    return found
+                yield rows.unsigned(identity), stored
 
 
 def unindexed(connection: Connection, source: Source) -> ColumnElement[bool]:
@@ -159,10 +170,15 @@ class _Search:
 
     def run(self) -> Found:
         self._read_the_youngest()
-        for header in self._headers():
-            if self._ends_before(Cursor(header.newest, header.last)):
-                break
-            self._look_into(header)
+        headers, at_once = self._headers(), 1
+        while headers:
+            some, headers = headers[:at_once], headers[at_once:]
+            at_once = min(at_once * 4, _CHUNKS_AT_ONCE)
+            indexes = self._label_indexes(some)
+            for header in some:
+                if self._ends_before(Cursor(header.newest, header.last)):
+                    return _page(self._found, self._span.limit, self._horizon)
+                self._look_into(header, indexes.get(header.first, {}))
         return _page(self._found, self._span.limit, self._horizon)
 
     def _ends_before(self, newest: Cursor) -> bool:
@@ -180,7 +196,7 @@ class _Search:
         unread = unindexed(self._connection, source)
         if self._span.before is not None:
             unread &= source.at <= self._span.before.at
-        labels: dict[int, Labels] = {}
+        wanted: dict[int, bool] = {}
         while True:
             query = (
                 select(source.number, source.at, self._passes, *source.mentions)
@@ -189,7 +205,7 @@ class _Search:
                 .limit(_LINES_AT_ONCE)
             )
             read = self._connection.execute(query).fetchall()
-            self._choose(read, labels)
+            self._choose(read, wanted)
             if len(read) < _LINES_AT_ONCE:
                 return
             number, at = read[-1][:2]
@@ -202,21 +218,20 @@ class _Search:
             if newest is None or self._ends_before(Cursor(newest, number)):
                 return
 
-    def _choose(self, read: Sequence[Sequence[Any]], labels: dict[int, Labels]) -> None:
-        asked = [
-            (Cursor(at, number), self._source.identities(mentions))
-            for number, at, passes, *mentions in read
-            if passes and self._span.holds(Cursor(at, number))
-        ]
-        unknown = {each for _, identities in asked for each in identities} - labels.keys()
-        labels.update(labels_of(self._connection, unknown))
-        for key, identities in asked:
-            if any(self._wanted.wants(each, labels.get(each, _NO_LABELS)) for each in identities):
-                self._found.append(key)
+    def _choose(self, read: Sequence[Sequence[Any]], wanted: dict[int, bool]) -> None:
+        since, until, identities = self._span.since, self._span.until, self._source.identities
+        asked = [(row, identities(row[3:])) for row in read if row[2] and since <= row[1] < until]
+        unknown = {each for _, mentioned in asked for each in mentioned if each not in wanted}
+        labels = pairs_of(self._connection, unknown)
+        for each in unknown:
+            wanted[each] = self._wanted.wants(each, labels.get(each, _NO_LABELS))
+        for (number, at, *_), mentioned in asked:
+            if any(wanted[each] for each in mentioned) and self._span.holds(Cursor(at, number)):
+                self._found.append(Cursor(at, number))
 
     # By way of the index
 
-    def _headers(self) -> Iterator[Header]:
+    def _headers(self) -> list[Header]:
         """The chunks that may hold lines, those with the newest ones first."""
         table, span = history_chunks.c, self._span
         query = select(table.first, table.last, table.oldest, table.newest, table.in_order).where(
@@ -224,10 +239,9 @@ class _Search:
         )
         if span.before is not None:
             query = query.where(table.oldest <= span.before.at)
-        for first, last, oldest, newest, in_order in self._connection.execute(
-            query.order_by(table.newest.desc(), table.first.desc())
-        ).fetchall():
-            yield Header(
+        query = query.order_by(table.newest.desc(), table.first.desc())
+        return [
+            Header(
                 source=self._source.name,
                 first=first,
                 last=last,
@@ -235,9 +249,11 @@ class _Search:
                 newest=newest,
                 in_order=bool(in_order),
             )
+            for first, last, oldest, newest, in_order in self._connection.execute(query)
+        ]
 
-    def _look_into(self, header: Header) -> None:
-        selected = self._wanted.alerts(self._label_indexes(header))
+    def _look_into(self, header: Header, indexes: Mapping[str, LabelIndex]) -> None:
+        selected = self._wanted.alerts(indexes)
         if selected.is_empty:
             return
         table = history_chunks.c
@@ -251,21 +267,21 @@ class _Search:
             numbers = [number for number in numbers if number < before.number]
         self._take(numbers, header)
 
-    def _label_indexes(self, header: Header) -> dict[str, LabelIndex]:
+    def _label_indexes(self, headers: Sequence[Header]) -> dict[int, dict[str, LabelIndex]]:
+        """What is needed of these chunks, by their first lines and the names of labels."""
         table = history_labels.c
-        here = (table.source == header.source, table.first == header.first)
+        here = (table.source == self._source.name, table.first.in_([header.first for header in headers]))
         with_values = self._wanted.names_with_values()
-        found: dict[str, LabelIndex] = {}
-        if plain := self._wanted.names() - with_values:
-            query = select(table.name, table.postings).where(*here, table.name.in_(plain))
-            for name, postings in self._connection.execute(query):
-                found[name] = LabelIndex(postings, "")
-        if with_values:
-            query = select(table.name, table.postings, table.label_values).where(
-                *here, table.name.in_(with_values)
+        plain = self._wanted.names() - with_values
+        found: dict[int, dict[str, LabelIndex]] = {}
+        for names, values in ((plain, literal("")), (with_values, table.label_values)):
+            if not names:
+                continue
+            query = select(table.first, table.name, table.postings, values).where(
+                *here, table.name.in_(names)
             )
-            for row in self._connection.execute(query):
-                found[row[0]] = LabelIndex(row[1], row[2])
+            for first, *index in self._connection.execute(query):
+                found.setdefault(first, {})[index[0]] = LabelIndex(*index[1:])
         return found
 
     def _take(self, numbers: Sequence[int], header: Header) -> None:

@@ -41,4 +41,4 @@ def _next_of(connection: Connection, source: Source, most_lines: int, most_menti
         if len(lines) < most_lines:
             # There are gaps in the numbers.
             return None
-    return make(source.name, lines, lambda identities: find.labels_of(connection, identities))
+    return make(source.name, lines, lambda identities: find.pairs_of(connection, identities))
