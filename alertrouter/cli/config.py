@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alertrouter.cli import routes
+from alertrouter.cli import config_test, routes
 
 if TYPE_CHECKING:
     from alertrouter.cli.command import Command
@@ -28,6 +28,7 @@ def register(program: Command) -> None:
     group = program.group("config", _ABOUT)
     group.command("show", _ABOUT, ConfigShow, run_show, is_default=True, needs_server=True)
     routes.register(group)
+    config_test.register(group)
 
 
 def run_show(_: ConfigShow, session: Session) -> int:
