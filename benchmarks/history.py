@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,10 +108,11 @@ def fill(store: Store, days: int, a_day: int, *, distinct: bool) -> int:
     source = alerts(distinct)
     pause = DAY * len(kinds) // a_day
     made = 0
+    numbers = count(1)
     with store.database.writer() as connection:
         statements = Statements(connection.dialect)
         for day in range(days):
-            batch = Batch({})
+            batch = Batch({}, numbers)
             for number in range(a_day // len(kinds)):
                 alert = next(source)
                 at = BEGIN + day * DAY + number * pause
@@ -144,7 +146,7 @@ def index(store: Store) -> list[float]:
             chunk = next_chunk(connection)
         if chunk is None:
             return took
-        batch = Batch({})
+        batch = Batch({}, count())
         batch.index(chunk)
         with store.database.writer() as writer, writer.begin():
             batch.write(writer, Statements(writer.dialect))

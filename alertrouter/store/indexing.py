@@ -25,10 +25,9 @@ def next_chunk(connection: Connection, *, lines: int = LINES, mentions: int = ME
 
 
 def _next_of(connection: Connection, source: Source, most_lines: int, most_mentions: int) -> Chunk | None:
-    waiting = select(func.max(source.number) - func.min(source.number)).where(
-        find.unindexed(connection, source)
-    )
-    if (connection.execute(waiting).scalar() or 0) + 1 < most_lines:
+    waiting = select(source.number).where(find.unindexed(connection, source)).limit(most_lines)
+    count = connection.execute(select(func.count()).select_from(waiting.subquery())).scalar() or 0
+    if count < most_lines:
         return None
     lines: list[Line] = []
     mentioned = 0
@@ -37,8 +36,4 @@ def _next_of(connection: Connection, source: Source, most_lines: int, most_menti
         mentioned += len(line.identities)
         if mentioned >= most_mentions:
             break
-    else:
-        if len(lines) < most_lines:
-            # There are gaps in the numbers.
-            return None
     return make(source.name, lines, lambda identities: find.pairs_of(connection, identities))
