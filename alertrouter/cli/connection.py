@@ -28,13 +28,14 @@ _HOST_AND_PORT = re.compile(r"[A-Za-z0-9_.-]+:[0-9]+(?:/.*)?|\[[0-9A-Fa-f:.]+\](
 def connect(options: GlobalOptions, *, seconds_left: Callable[[], float]) -> Client:
     """A client of the server that the flags name. Nothing is sent yet."""
     url = server_url(options.url)
-    http = _http(options, url)
+    http = http_for(options, url)
     if options.verbose:
         http.event_hooks = {"request": http.event_hooks["request"], "response": [_tell]}
     return Client(url, http, seconds_left=seconds_left)
 
 
-def _http(options: GlobalOptions, url: str) -> httpx.Client:
+def http_for(options: GlobalOptions, url: str) -> httpx.Client:
+    """A connection with the TLS, authentication and proxy that the flags ask for."""
     if not options.http_config_file:
         return httpx.Client(
             # The certificates that this system trusts, as every other program on it.

@@ -358,7 +358,11 @@ class _Parser:
             try:
                 Pattern.compile(value)
             except PatternError as error:
-                raise self._error(str(error), token.position) from None
+                # Here the pattern is shown as it was written, without the anchors.
+                message = str(error).replace("`^(?:", "`", 1)
+                if message.endswith(")$`"):
+                    message = f"{message[:-3]}`"
+                raise self._error(message, token.position) from None
         return Matcher(name, operator.text, value, token.position)
 
     # What may follow an expression

@@ -91,7 +91,7 @@ _NUMBER: Final = re.compile(
 )
 _DURATION: Final = re.compile(r"[0-9]+[smhdwy]s?(?:[0-9]+[smhdw]s?)*(?![A-Za-z0-9_])")
 # As much as the lexer has looked at when it gives up.
-_BAD_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]*[._]|[0-9]+(?:[smhdwy]s?[0-9]*)*[A-Za-z_]?|[0-9.]+")
+_BAD_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]*[._]|[0-9]+(?:[smhdwy]s?[0-9]*)+[A-Za-z_]?|[0-9.]+")
 _OPERATOR: Final = re.compile(r"==|!=|<=|>=|</|>/|[-+*/%^<>@]")
 _MATCH_OPERATOR: Final = re.compile(r"=~|!~|!=|=")
 _ESCAPE: Final = re.compile(r"\\(?:[abfnrtv\\]|[0-7]{3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")

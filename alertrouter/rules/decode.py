@@ -31,8 +31,9 @@ class Entry(NamedTuple):
 class Decoder:
     """Reads the values of one file; what is wrong gathers in ``problems``."""
 
-    def __init__(self, file: str, dialect: Dialect) -> None:
+    def __init__(self, file: str, dialect: Dialect, *, takes_any_key: bool = False) -> None:
         self._file = file
+        self._takes_any_key = takes_any_key
         self._parse_duration = parse_metricsql_duration if dialect is Dialect.METRICSQL else parse_duration
         self.problems: list[RuleProblem] = []
 
@@ -61,7 +62,7 @@ class Decoder:
             return None
         entries = self.entries(node)
         for name, entry in entries.items():
-            if name not in keys:
+            if name not in keys and not self._takes_any_key:
                 self.complain(
                     entry.key,
                     f"field {name} not found in type {go_type}",
@@ -98,11 +99,11 @@ class Decoder:
                     each, "map merge requires map or sequence of maps as the value", stage=Stage.SYNTAX
                 )
 
-    def text(self, node: Node) -> str:
+    def text(self, node: Node, stage: Stage = Stage.TYPE) -> str:
         """Any scalar as it was written; null is the empty text."""
         if isinstance(node, Scalar):
             return "" if node.is_null else node.text
-        self.complain(node, f"cannot unmarshal {describe(node)} into string")
+        self.complain(node, f"cannot unmarshal {describe(node)} into string", stage=stage)
         return ""
 
     def texts(self, node: Node) -> tuple[str, ...]:

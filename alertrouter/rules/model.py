@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from alertrouter.core.go_quote import quote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -28,6 +30,8 @@ class KeySet(Enum):
     """Those of Prometheus 3 alone."""
     ALL_KNOWN = "all known"
     """Those that vmalert, Thanos and Mimir add as well, and the wrappings of Kubernetes and Mimir."""
+    ANY = "any"
+    """Whatever is none of Prometheus's is passed over."""
 
 
 class PartialResponse(Enum):
@@ -123,7 +127,7 @@ class Stage(Enum):
     SYNTAX = "syntax"
     """It is no YAML."""
     KEY = "key"
-    """A key that does not exist."""
+    """A key that does not exist, or a rule whose name or expression is no text."""
     TYPE = "type"
     """A value of another kind, or a key that is there twice."""
     VALUE = "value"
@@ -155,9 +159,15 @@ class RuleProblem:
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        who = f'group "{self.group}", rule {self.rule_number}, "{self.rule}": ' if self.rule_number else ""
         hint = f" ({self.hint})" if self.hint else ""
-        return f"{where}: {who}{self.message}{hint}"
+        return f"{where}: {self.whose}{self.message}{hint}"
+
+    @property
+    def whose(self) -> str:
+        """``group "g", rule 1, "name": `` for what is wrong in a rule, and nothing for the rest."""
+        if not self.rule_number:
+            return ""
+        return f"group {quote(self.group)}, rule {self.rule_number}, {quote(self.rule)}: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ class _Reader:
     """Reads one file. What has the wrong form is in the decoder's problems, what means nothing in ours."""
 
     def __init__(self, text: str, file: str, dialect: Dialect, keys: KeySet) -> None:
-        self.decoder = Decoder(file, dialect)
+        self.decoder = Decoder(file, dialect, takes_any_key=keys is KeySet.ANY)
         self.problems: list[RuleProblem] = []
         self.warnings: list[RuleProblem] = []
         self._text = text

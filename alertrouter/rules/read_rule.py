@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from alertrouter.config.node import Kind, Scalar
 from alertrouter.rules.document import place_inside
 from alertrouter.rules.expression import check_expression
-from alertrouter.rules.model import AlertingRule, Dialect, RecordingRule, RuleProblem
+from alertrouter.rules.model import AlertingRule, Dialect, RecordingRule, RuleProblem, Stage
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.rule_templates import RuleTemplate
 
@@ -74,9 +74,9 @@ def draft_of(node: Node, decoder: Decoder, keys: Collection[str], hints: dict[st
     draft = Draft(
         node=node,
         values=values,
-        record=decoder.text(given("record")),
-        alert=decoder.text(given("alert")),
-        expression=decoder.text(given("expr")),
+        record=decoder.text(given("record"), Stage.KEY),
+        alert=decoder.text(given("alert"), Stage.KEY),
+        expression=decoder.text(given("expr"), Stage.KEY),
         hold=decoder.duration(given("for")) or 0,
         keep_firing=decoder.duration(given("keep_firing_for")) or 0,
         labels=decoder.map(given("labels"), _MAP, decoder.text),

@@ -75,7 +75,7 @@ def test_expressions(text: str) -> None:
         ("x{a}", '1:4: parse error: unexpected "}" in label matching, expected label matching operator'),
         ('x{a="b" c="d"}', '1:9: parse error: unexpected identifier "c" in label matching, expected "," or "}"'),
         ("x{", "1:3: parse error: unexpected end of input inside braces"),
-        ('x{a=~"["}', "1:3: parse error: error parsing regexp: missing closing ]: `[)$`"),
+        ('x{a=~"["}', "1:3: parse error: error parsing regexp: missing closing ]: `[`"),
         ("x[5m", "1:5: parse error: unexpected end of input in duration expression"),
         ("x[]", '1:3: parse error: unexpected "]" in subquery or range selector, expected number, duration, step(), or range()'),
         ("x[0s]", "1:3: parse error: duration must be greater than 0"),

@@ -1,0 +1,1 @@
+"""What is unwise in rules, though they load."""
