@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from alertrouter.core.matcher_syntax import Mode
 
 # The order is that of the help text.
-_GROUPS = (alert, silence, check_config, cluster, config, template, receiver, history, db, rules)
+_GROUPS = (alert, silence, check_config, cluster, config, template, receiver, rules, history, db)
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.

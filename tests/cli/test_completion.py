@@ -14,7 +14,10 @@ from alertrouter.cli.completion import offers, script
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ["help", "alert", "silence", "check-config", "cluster", "config", "template", "receiver", "db"]
+COMMANDS = [
+    *("help", "alert", "silence", "check-config", "cluster", "config", "template", "receiver"),
+    *("rules", "history", "db"),
+]
 
 
 @pytest.mark.parametrize(
