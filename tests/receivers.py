@@ -180,7 +180,7 @@ class SmtpReceiver:
     """An SMTP server on a free port of a loopback address.
 
     ``mechanisms`` are offered in this order; ``password`` is what PLAIN and LOGIN take from ``user``, and the
-    secret of CRAM-MD5. ``refusals`` maps a command (MAIL, RCPT, DATA, AUTH, EHLO) to the line it is answered with.
+    secret of CRAM-MD5. A mail with more than ``largest`` bytes is refused. ``refusals`` maps a command (MAIL, RCPT, DATA, AUTH, EHLO) to the line it is answered with.
     """
 
     def __init__(
@@ -193,8 +193,10 @@ class SmtpReceiver:
         login_prompts: tuple[bytes, bytes] = (b"Username:", b"Password:"),
         refusals: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
+        largest: int = 1 << 25,
     ) -> None:
         self.host = host
+        self.largest = largest
         self.mails: list[ReceivedMail] = []
         self.attempted: list[str] = []
         self.refusals = dict(refusals or {})
@@ -233,6 +235,7 @@ class SmtpReceiver:
             loop=asyncio.get_running_loop(),
             hostname="mail.test",
             ident="test",
+            data_size_limit=self.largest,
             enable_SMTPUTF8=True,
             auth_require_tls=False,
             tls_context=None if self._implicit_tls else self._tls,

@@ -70,6 +70,10 @@ class Server:
     credentials: Credentials | None
 
 
+class MailTooLargeError(TemporaryError):
+    """The server takes no mail of this size."""
+
+
 async def deliver(server: Server, sender: str, recipients: Sequence[str], content: bytes) -> None:
     """Hand one mail to the server; TemporaryError says at which step it failed."""
     smtp = aiosmtplib.SMTP(timeout=None, local_hostname=server.hello or "localhost")
@@ -236,7 +240,15 @@ async def _hand_over(smtp: aiosmtplib.SMTP, sender: str, recipients: Sequence[st
         step = "send DATA command"
         await smtp.data(content)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        raise TemporaryError(f"{step}: {_reason(error)}") from None
+        kind = MailTooLargeError if _is_too_large(error) else TemporaryError
+        raise kind(f"{step}: {_reason(error)}") from None
+
+
+def _is_too_large(error: BaseException) -> bool:
+    # RFC 5321 has one code for a mail that is too large and for a mailbox that is full; RFC 3463 tells them apart.
+    if not isinstance(error, aiosmtplib.SMTPResponseException) or error.code != 552:
+        return False
+    return not error.message.startswith("5.2.2")
 
 
 async def _take_leave(smtp: aiosmtplib.SMTP) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import secrets
 import socket
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ from alertrouter.delivery.errors import RejectedError
 from alertrouter.http_client import WatchedContext
 from alertrouter.integrations import Connection, IntegrationConfig, IntegrationKind
 from alertrouter.integrations._mail_text import canonical_name, header_line, multipart, parse_addresses
-from alertrouter.integrations._smtp import Credentials, Server, deliver
+from alertrouter.integrations._smtp import Credentials, MailTooLargeError, Server, deliver
+from alertrouter.integrations._text import shorten
 
 if TYPE_CHECKING:
     from alertrouter.core.time import Moment
@@ -68,6 +70,12 @@ class EmailGlobals(ConfigModel):
         return self
 
 
+log = logging.getLogger(__name__)
+
+#: Stands at the end of a mail that the server did not take whole.
+SHORTENED = "\n\n(Shortened: the mail server refused the whole message as too large.)\n"
+# Of a mail that was too large, so many characters.
+_SHORT = 5000
 _SUBJECT = '{{ template "email.default.subject" . }}'
 # A mail has no default text. This one is for a text that fails.
 _TEXT = _SUBJECT + '\n\n{{ template "__text_alert_list" .Alerts }}'
@@ -180,8 +188,13 @@ class Mail:
     content: bytes
 
 
-def mail(config: EmailConfig, message: Message, *, now: Moment, unique: str, hostname: str) -> Mail:
-    """The whole mail. ``unique`` makes its id and its boundary; RejectedError for a bad address."""
+def mail(
+    config: EmailConfig, message: Message, *, now: Moment, unique: str, hostname: str, short: bool = False
+) -> Mail:
+    """The whole mail, or a short one that says that it is. ``unique`` makes its id and its boundary.
+
+    RejectedError for a bad address.
+    """
     senders = parse_addresses(message.text(config.from_), "from")
     if len(senders) != 1:
         raise RejectedError(f"must be exactly one from address (got: {len(senders)})")
@@ -194,9 +207,12 @@ def mail(config: EmailConfig, message: Message, *, now: Moment, unique: str, hos
         headers["References"] = headers["In-Reply-To"] = _thread(config, message, now)
     headers["Date"] = format_datetime(_local(now))
     parts = []
-    if config.text:
+    if short:
+        text = message.text(config.text or _TEXT, fallback=_TEXT)
+        parts.append(("text/plain", shorten(text, _SHORT) + SHORTENED))
+    elif config.text:
         parts.append(("text/plain", message.text(config.text, fallback=_TEXT)))
-    if config.html:
+    if config.html and not short:
         parts.append(("text/html", message.html(config.html)))
     lines = [header_line(name, value) for name, value in headers.items()]
     return Mail(
@@ -226,13 +242,7 @@ class Email:
     async def send(self, message: Message) -> None:
         """Send the mail. Whatever the server refuses may go through later, so it is worth another attempt."""
         config = self._config
-        composed = mail(
-            config,
-            message,
-            now=self._connection.clock.now(),
-            unique=secrets.token_hex(30),
-            hostname=socket.gethostname(),
-        )
+        composed = self._compose(message)
         try:
             self._tls = self._tls or WatchedContext(config.tls_config or TlsConfig())
             context = self._tls.current()
@@ -247,7 +257,23 @@ class Email:
             require_tls=bool(config.require_tls),
             credentials=self._credentials(),
         )
-        await deliver(server, composed.sender, composed.recipients, composed.content)
+        try:
+            await deliver(server, composed.sender, composed.recipients, composed.content)
+        except MailTooLargeError as error:
+            about = {"err": str(error), "bytes": len(composed.content)}
+            log.warning("A mail was too large for the server and is sent shortened", extra=about)
+            composed = self._compose(message, short=True)
+            await deliver(server, composed.sender, composed.recipients, composed.content)
+
+    def _compose(self, message: Message, *, short: bool = False) -> Mail:
+        return mail(
+            self._config,
+            message,
+            now=self._connection.clock.now(),
+            unique=secrets.token_hex(30),
+            hostname=socket.gethostname(),
+            short=short,
+        )
 
     def _credentials(self) -> Credentials | None:
         config = self._config

@@ -43,6 +43,12 @@ UPDATE_URL = "https://slack.com/api/chat.update"
 log = logging.getLogger(__name__)
 
 LONGEST_TITLE = 1024
+#: Stands at the end of a text that Slack did not take whole.
+SHORTENED = "\n_Shortened: the whole message was too long for Slack._"
+# Of a message that was too long, so many characters of each text, and so many fields.
+_SHORT = 3000
+_SHORT_FIELD = 300
+_MOST_FIELDS = 10
 
 _MARKDOWN_IN = ("fallback", "pretext", "text")
 
@@ -307,6 +313,28 @@ def update_of(posted: _Request, data: Mapping[str, ReceiverDatum]) -> _Request |
     return msgspec.structs.replace(posted, ts=str(thread), channel=str(channel))
 
 
+def shortened(posted: _Request) -> _Request:
+    """The same with so much of every text as Slack surely takes, and a word about it."""
+    replace = msgspec.structs.replace
+    attachments = [
+        replace(
+            each,
+            text=shorten(each.text, _SHORT) + SHORTENED,
+            pretext=shorten(each.pretext, _SHORT),
+            fallback=shorten(each.fallback, _SHORT),
+            footer=shorten(each.footer, _SHORT_FIELD),
+            fields=[
+                replace(
+                    field, title=shorten(field.title, _SHORT_FIELD), value=shorten(field.value, _SHORT_FIELD)
+                )
+                for field in each.fields[:_MOST_FIELDS]
+            ],
+        )
+        for each in posted.attachments
+    ]
+    return replace(posted, text=shorten(posted.text, _SHORT), attachments=attachments)
+
+
 def _field(field: SlackField, config: SlackConfig, message: Message) -> _Field:
     short = config.short_fields if field.short is None else field.short
     return _Field(title=message.text(field.title), value=message.text(field.value), short=short)
@@ -365,7 +393,18 @@ class Slack:
             return await self._post(url, posted)
 
     async def _post(self, url: str, body: _Request) -> Mapping[str, ReceiverDatum] | None:
+        try:
+            return await self._post_once(url, body)
+        except _TooLongError:
+            log.warning(
+                "A message was too long for Slack and is sent shortened", extra={"channel": body.channel}
+            )
+            return await self._post_once(url, shortened(body))
+
+    async def _post_once(self, url: str, body: _Request) -> Mapping[str, ReceiverDatum] | None:
         response = await self.connection.http.post(url, content=json_body(body), headers=JSON)
+        if response.status_code == 413 or (not response.is_success and _says_too_long(response)):
+            raise _TooLongError("the message is too long for Slack", reason=FailureReason.CLIENT_ERROR)
         raise_for(response)
         return _accepted(response, keep=self.config.update_message)
 
@@ -373,6 +412,8 @@ class Slack:
 def _accepted(response: Response, *, keep: bool) -> Mapping[str, ReceiverDatum] | None:
     """Slack says 200 also to what it refuses: what the body says counts."""
     if not response.headers.get("Content-Type", "").startswith("application/json"):
+        if _says_too_long(response):
+            raise _TooLongError("the message is too long for Slack", reason=FailureReason.CLIENT_ERROR)
         if response.content != b"ok":
             raise RejectedError(
                 f"received an error response from Slack: {shorten(response.text, 200)}",
@@ -387,9 +428,22 @@ def _accepted(response: Response, *, keep: bool) -> Mapping[str, ReceiverDatum] 
         raise _MessageGoneError(
             f"error response from Slack: {answer.error}", reason=FailureReason.CLIENT_ERROR
         )
+    if answer.error in _TOO_LONG:
+        raise _TooLongError(f"error response from Slack: {answer.error}", reason=FailureReason.CLIENT_ERROR)
     if not answer.ok:
         raise RejectedError(f"error response from Slack: {answer.error}", reason=FailureReason.CLIENT_ERROR)
     return {"threadTs": answer.ts, "channelId": answer.channel} if keep else None
+
+
+def _says_too_long(response: Response) -> bool:
+    return response.text.strip() in _TOO_LONG
+
+
+class _TooLongError(RejectedError):
+    """There is too much in the message."""
+
+
+_TOO_LONG = {"msg_too_long", "msg_blocks_too_long"}
 
 
 class _MessageGoneError(RejectedError):

@@ -347,6 +347,30 @@ async def test_a_mail_is_handed_over(tmp_path: Path) -> None:
     assert part.get_content().split() == ["Hello", ".", "..", "end"]
 
 
+async def test_a_mail_that_is_too_large_goes_out_shortened_and_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with SmtpReceiver(largest=20_000) as receiver:
+        got = await send(receiver, tmp_path, {"text": "x " * 20_000, "html": "<p>y</p>"})
+
+    mail = parsed(got.content)
+    [part] = list(mail.iter_parts())
+    assert part.get_content_type() == "text/plain"
+    text = part.get_content()
+    assert len(text) < 6000
+    assert text.startswith("x x x")
+    assert text.rstrip().endswith("(Shortened: the mail server refused the whole message as too large.)")
+    assert mail["Subject"].startswith("[FIRING:1]")
+    assert "A mail was too large for the server and is sent shortened" in caplog.text
+
+
+async def test_a_mailbox_that_is_full_is_no_reason_to_shorten(tmp_path: Path) -> None:
+    async with SmtpReceiver(refusals={"RCPT": "552 5.2.2 mailbox full"}) as receiver:
+        with pytest.raises(TemporaryError, match=r"5\.2\.2 mailbox full"):
+            await send(receiver, tmp_path, {})
+        assert receiver.mails == []
+
+
 @pytest.mark.parametrize("mechanism", ["CRAM-MD5", "PLAIN", "LOGIN"])
 async def test_each_way_to_authenticate(mechanism: str, tmp_path: Path) -> None:
     async with SmtpReceiver(mechanisms=(mechanism,), password="pass word") as receiver:

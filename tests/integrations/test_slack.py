@@ -345,6 +345,46 @@ async def test_a_message_that_is_gone_is_posted_anew(monkeypatch: pytest.MonkeyP
     assert (receiver.requests[1].json()["channel"], "ts" in receiver.requests[1].json()) == ("#ops", False)
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Answer(200, b'{"ok": false, "error": "msg_too_long"}', JSON),
+        Answer(400, b"msg_too_long"),
+        Answer(200, b"msg_too_long"),
+        Answer(413, b"too large"),
+    ],
+    ids=["web API", "webhook", "webhook that says 200", "proxy"],
+)
+async def test_a_message_that_is_too_long_goes_out_shortened_and_says_so(
+    refusal: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = {
+        "channel": "#ops",
+        "text": "{{ .CommonLabels.long }}",
+        "fields": [{"title": "t", "value": "{{ .CommonLabels.long }}"}] * 12,
+    }
+    async with HttpReceiver() as receiver:
+        receiver.answer_with(refusal, Answer(200, b"ok"))
+        async with connected("slack", {"api_url": receiver.url(), **config}) as sender:
+            await sender.send(message(notification(alert(alertname="A", long="ä" * 50_000))))
+
+    whole, short = [request.json()["attachments"][0] for request in receiver.requests]
+    assert len(whole["text"]) == 50_000
+    assert short["text"] == "ä" * 2999 + "…" + slack.SHORTENED
+    assert [len(field["value"]) for field in short["fields"]] == [300] * 10
+    assert whole["title"] == short["title"]
+    assert "A message was too long for Slack and is sent shortened" in caplog.text
+
+
+async def test_what_is_too_long_even_shortened_is_refused() -> None:
+    async with HttpReceiver() as receiver:
+        receiver.answer_with(Answer(200, b'{"ok": false, "error": "msg_too_long"}', JSON))
+        async with connected("slack", {"api_url": receiver.url(), "channel": "#ops"}) as sender:
+            with pytest.raises(RejectedError, match="msg_too_long"):
+                await sender.send(message(EXAMPLES["one_firing"]))
+        assert len(receiver.requests) == 2
+
+
 async def test_without_update_message_nothing_is_remembered() -> None:
     async with (
         HttpReceiver() as receiver,
