@@ -77,6 +77,80 @@ _HISTORY: dict[str, tuple[str, Any, list[Parameter]]] = {
         [_parameter("author", "Who did it.")],
     ),
 }
+_TEXT = {"type": "string"}
+_MOMENT = {"type": ["string", "null"], "format": "date-time"}
+_COUNT = {"type": "integer", "minimum": 0}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties]}
+
+
+def _answer(about: str, schema: Any) -> dict[str, Any]:
+    return {"description": about, "content": {"application/json": {"schema": schema}}}
+
+
+_LABELS = {"type": "object", "additionalProperties": _TEXT}
+_FAULT = _object({"code": {"type": "integer"}, "message": _TEXT})
+_LANE = _object(
+    {
+        "integration": _TEXT,
+        **dict.fromkeys(("running", "queued", "waiting"), _COUNT),
+        **dict.fromkeys(("deliveredAt", "failedAt"), _MOMENT),
+        "lastError": _TEXT,
+        "circuit": {"type": "string", "enum": ["closed", "open", "half-open"]},
+        "resumesAt": _MOMENT,
+    }
+)
+_OUTCOME = _object(
+    {
+        "integration": _TEXT,
+        "ok": {"type": "boolean"},
+        "error": _TEXT,
+        "seconds": {"type": "number", "minimum": 0},
+    }
+)
+_RECEIVER_STATUS = _object({"name": _TEXT, "integrations": {"type": "array", "items": _LANE}})
+_LATER = _answer("The state is being loaded", _TEXT)
+_RECEIVERS = {
+    f"{BASE}/receivers": {
+        "get": {
+            "summary": "How receivers fare",
+            "operationId": "receivers",
+            "responses": {
+                "200": _answer("Every receiver", {"type": "array", "items": _RECEIVER_STATUS}),
+                "503": _LATER,
+            },
+        }
+    },
+    f"{BASE}/receivers/{{name}}/test": {
+        "post": {
+            "summary": "Send a test message through the integrations of a receiver",
+            "operationId": "test_receiver",
+            "parameters": [{"name": "name", "in": "path", "required": True, "schema": _TEXT}],
+            "requestBody": {
+                "required": False,
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"labels": _LABELS, "annotations": _LABELS, "integration": _TEXT},
+                        }
+                    }
+                },
+            },
+            "responses": {
+                "200": _answer("What each integration answered", {"type": "array", "items": _OUTCOME}),
+                "400": _answer("The body is not a test", _FAULT),
+                "403": _answer("Nobody may change anything: --web.read-only", _TEXT),
+                "404": _answer("There is no such receiver or integration", {"anyOf": [_TEXT, _FAULT]}),
+                "415": _answer("The body is not JSON", _FAULT),
+                "422": _answer("A label or annotation cannot be sent", _FAULT),
+                "503": _LATER,
+            },
+        }
+    },
+}
 _ERROR = {"content": {"application/json": {"schema": {"type": "string"}}}}
 
 
@@ -97,7 +171,7 @@ def description() -> bytes:
                 "version": __version__,
                 "description": "What alertrouter has besides the API v2 of Alertmanager.",
             },
-            "paths": paths,
+            "paths": {**paths, **_RECEIVERS},
             "components": {"schemas": components},
         }
     )

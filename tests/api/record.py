@@ -53,9 +53,9 @@ class Process(Protocol):
 Start = Callable[[Sequence[str]], Process]
 
 
-def program(path: str | Path) -> Start:
+def program(*words: str | Path) -> Start:
     """Starts a program."""
-    return lambda flags: subprocess.Popen([path, *flags], stderr=subprocess.DEVNULL)
+    return lambda flags: subprocess.Popen([*words, *flags], stderr=subprocess.DEVNULL)
 
 
 @dataclass(frozen=True)
