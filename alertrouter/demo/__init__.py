@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertrouter.demo.incident import Incident
+from alertrouter.demo.incident import RULES, Incident
+from alertrouter.demo.metrics_backend import MetricsBackend
 from alertrouter.demo.process import DaemonProcess, DemoError
 from alertrouter.demo.screen import Screen
 from alertrouter.demo.stand_ins import StandIns
@@ -38,12 +39,19 @@ def run(settings: Settings) -> int:
 
 async def _play(address: str, folder: Path) -> None:
     screen = Screen()
-    async with StandIns(screen) as stand_ins:
-        daemon = DaemonProcess(address, folder, stand_ins.configuration())
+    metrics = MetricsBackend()
+    async with StandIns(screen, metrics) as stand_ins:
+        daemon = DaemonProcess(
+            address,
+            folder,
+            configuration=stand_ins.configuration(),
+            rules=RULES,
+            metrics_url=stand_ins.metrics_url,
+        )
         try:
             await daemon.start()
-            screen.begin(daemon.url, folder)
-            await Incident(daemon, screen, stand_ins).play()
+            screen.begin(daemon.url, folder, RULES)
+            await Incident(daemon, screen, stand_ins, metrics).play()
             screen.end(daemon.url, stand_ins.counts)
             await daemon.ended()
         finally:

@@ -1,40 +1,65 @@
-"""The incident: what a Prometheus would post while a switch breaks, and what a person does about it."""
+"""The incident: what the metrics say while a switch breaks, and what a person does about it."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
 from alertrouter.clock import SystemClock
-from alertrouter.core.time import MINUTE, SECOND, Moment, format_milliseconds
+from alertrouter.core.time import MILLISECOND, MINUTE, SECOND, format_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from alertrouter.demo.metrics_backend import MetricsBackend
     from alertrouter.demo.process import DaemonProcess
     from alertrouter.demo.screen import Screen
     from alertrouter.demo.stand_ins import StandIns
 
-_RESEND = 3 * SECOND
+RULES: Final = """\
+groups:
+  - name: demo
+    interval: 1s
+    rules:
+      - alert: DatabaseSlow
+        expr: database_query_seconds > 2
+        for: 2s
+        labels: {severity: warning}
+        annotations: {summary: "queries on {{ $labels.instance }} take {{ $value }} seconds"}
+      - alert: HostUnreachable
+        expr: host_up == 0
+        labels: {severity: warning}
+        annotations: {summary: "{{ $labels.instance }} does not answer"}
+      - alert: SwitchDown
+        expr: switch_up == 0
+        labels: {severity: critical}
+        annotations: {summary: "{{ $labels.instance }} of {{ $labels.cluster }} is down"}
+"""
+
+_CLUSTER: Final = "eu-1"
+# What a state that the demo waits for takes at most.
+_PATIENCE: Final = 15 * SECOND
 
 
 class Incident:
-    """Plays the story against a daemon, posting alerts again and again as Prometheus does."""
+    """Plays the story: it changes the metrics, and the daemon's rules see to the rest."""
 
-    def __init__(self, daemon: DaemonProcess, screen: Screen, stand_ins: StandIns) -> None:
+    def __init__(
+        self, daemon: DaemonProcess, screen: Screen, stand_ins: StandIns, metrics: MetricsBackend
+    ) -> None:
         self._daemon = daemon
         self._screen = screen
         self._stand_ins = stand_ins
+        self._metrics = metrics
         self._clock = SystemClock()
-        self._firing: dict[str, dict[str, Any]] = {}
         self._client = httpx.AsyncClient(base_url=daemon.url, timeout=5, trust_env=False)
+        self._set("switch_up", 1, "switch-3")
+        for number in range(1, 21):
+            self._set("host_up", 1, f"host-{number:02}")
+        for number in (1, 2):
+            self._set("database_query_seconds", 0.02, f"db-{number}")
 
     async def play(self) -> None:
         """From the first warning to all clear, in about a minute."""
-        resending = asyncio.create_task(self._resend())
         try:
             await self._warning()
             await self._storm()
@@ -43,33 +68,30 @@ class Incident:
             await self._crash()
             await self._all_clear()
         finally:
-            resending.cancel()
-            await asyncio.gather(resending, return_exceptions=True)
             await self._client.aclose()
 
     async def _warning(self) -> None:
         self._screen.story("A database gets slow: a warning, for the team's chat.")
-        await self._fire("DatabaseSlow", "db-1", "warning", "queries on db-1 take 4 seconds")
+        self._set("database_query_seconds", 4, "db-1")
+        await self._until_alerts("pending", 1)
+        self._screen.note("DatabaseSlow is pending: its rule wants to see that for 2 seconds.")
+        await self._until_alerts("firing", 1)
         await self._wait(4)
 
     async def _storm(self) -> None:
-        self._screen.story("Twelve hosts of cluster eu-1 become unreachable within a second.")
+        self._screen.story(f"Twelve hosts of cluster {_CLUSTER} become unreachable within a second.")
         for number in range(1, 13):
-            await self._fire(
-                "HostUnreachable", f"host-{number:02}", "warning", f"host-{number:02} does not answer"
-            )
+            self._set("host_up", 0, f"host-{number:02}")
         self._screen.note("They are one group, so they will be one message.")
         await self._wait(4)
 
     async def _root_cause(self) -> None:
         self._screen.story("The reason shows: a switch is down. That is critical, so somebody is paged.")
-        await self._fire("SwitchDown", "switch-3", "critical", "switch-3 of eu-1 is down")
+        self._set("switch_up", 0, "switch-3")
         await self._wait(4)
         self._screen.story("Eight more hosts drop off.")
         for number in range(13, 21):
-            await self._fire(
-                "HostUnreachable", f"host-{number:02}", "warning", f"host-{number:02} does not answer"
-            )
+            self._set("host_up", 0, f"host-{number:02}")
         self._screen.note(
             "SwitchDown inhibits HostUnreachable in the same cluster: nobody is told, the alerts are known."
         )
@@ -93,7 +115,7 @@ class Incident:
             },
         )
         answer.raise_for_status()
-        await self._fire("DatabaseSlow", "db-2", "warning", "queries on db-2 take 6 seconds")
+        self._set("database_query_seconds", 6, "db-2")
         self._screen.note(
             f"Silence {answer.json()['silenceID']} holds: the second slow database is told to nobody."
         )
@@ -102,6 +124,7 @@ class Incident:
     async def _crash(self) -> None:
         self._screen.story("kill -9: the daemon dies without a word, and is started again.")
         before = sum(self._stand_ins.counts.values())
+        since = await self._active_since()
         await self._daemon.kill()
         await self._daemon.start()
         alerts = await self._alerts()
@@ -110,46 +133,43 @@ class Incident:
             f"It still knows {len(alerts)} alerts and {len(silences)} silence, and whom it told of what."
         )
         await self._wait(6)
+        kept = await self._active_since() == since
+        self._screen.note(f"Its rules go on where they were: {'yes' if kept else 'no'}.")
         repeated = sum(self._stand_ins.counts.values()) - before
         self._screen.note(f"Messages repeated by the restart: {repeated}.")
 
     async def _all_clear(self) -> None:
         self._screen.story("The switch is replaced; the hosts answer again.")
-        for key in [key for key in self._firing if not key.startswith("DatabaseSlow")]:
-            await self._resolve(key)
-        await self._wait(8)
+        self._set("switch_up", 1, "switch-3")
+        for number in range(1, 21):
+            self._set("host_up", 1, f"host-{number:02}")
+        await self._wait(9)
 
-    async def _fire(self, alertname: str, instance: str, severity: str, summary: str) -> None:
-        labels = {"alertname": alertname, "instance": instance, "cluster": "eu-1", "severity": severity}
-        alert = {
-            "labels": labels,
-            "annotations": {"summary": summary},
-            "startsAt": format_milliseconds(self._clock.now()),
-            "generatorURL": "http://prometheus.example.org/graph",
-        }
-        self._firing[f"{alertname}/{instance}"] = alert
-        await self._post(alert, self._clock.now() + 4 * MINUTE)
-
-    async def _resolve(self, key: str) -> None:
-        await self._post(self._firing.pop(key), self._clock.now())
-
-    async def _post(self, alert: Mapping[str, Any], ends_at: Moment) -> None:
-        answer = await self._client.post(
-            "/api/v2/alerts", json=[{**alert, "endsAt": format_milliseconds(ends_at)}]
-        )
-        answer.raise_for_status()
+    def _set(self, name: str, value: float, instance: str) -> None:
+        self._metrics.set(name, value, instance=instance, cluster=_CLUSTER)
 
     async def _alerts(self) -> list[Any]:
         alerts: list[Any] = (await self._client.get("/api/v2/alerts")).json()
         return alerts
 
-    async def _resend(self) -> None:
-        while True:
-            await self._clock.sleep_until(self._clock.now() + _RESEND)
-            for alert in list(self._firing.values()):
-                # While the daemon is down its clients cannot reach it, and try again.
-                with contextlib.suppress(httpx.HTTPError):
-                    await self._post(alert, self._clock.now() + 4 * MINUTE)
+    async def _of_rules(self) -> list[Any]:
+        alerts: list[Any] = (await self._client.get("/api/v1/alerts")).json()["data"]["alerts"]
+        return alerts
+
+    async def _active_since(self) -> dict[tuple[str, str], str]:
+        """Since when the alerts of the rules are active."""
+        return {
+            (alert["labels"]["alertname"], alert["labels"]["instance"]): alert["activeAt"]
+            for alert in await self._of_rules()
+        }
+
+    async def _until_alerts(self, state: str, count: int) -> None:
+        """Wait until so many alerts of the rules are in this state."""
+        deadline = self._clock.now() + _PATIENCE
+        while sum(alert["state"] == state for alert in await self._of_rules()) < count:
+            if self._clock.now() > deadline:
+                break
+            await self._clock.sleep_for(100 * MILLISECOND)
 
     async def _wait(self, seconds: int) -> None:
-        await self._clock.sleep_until(self._clock.now() + seconds * SECOND)
+        await self._clock.sleep_for(seconds * SECOND)

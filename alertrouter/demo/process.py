@@ -26,9 +26,14 @@ class DemoError(Exception):
 
 
 class DaemonProcess:
-    """Starts, kills and stops a daemon on one address, with its configuration and database in a folder."""
+    """Starts, kills and stops a daemon on one address, with its configuration and database in a folder.
 
-    def __init__(self, address: str, folder: Path, configuration: str) -> None:
+    It evaluates ``rules`` by the metrics that are at ``metrics_url``.
+    """
+
+    def __init__(
+        self, address: str, folder: Path, *, configuration: str, rules: str, metrics_url: str
+    ) -> None:
         host, _, port = address.rpartition(":")
         self.address = address
         self.url = f"http://{host or '127.0.0.1'}:{port}"
@@ -36,6 +41,9 @@ class DaemonProcess:
         self._storage = folder / "data"
         self._config = folder / "alertmanager.yml"
         self._config.write_text(configuration, encoding="utf-8")
+        self._rules = folder / "rules.yml"
+        self._rules.write_text(rules, encoding="utf-8")
+        self._metrics_url = metrics_url
         self._process: asyncio.subprocess.Process | None = None
         self._clock = SystemClock()
 
@@ -50,6 +58,8 @@ class DaemonProcess:
                 f"--config.file={self._config}",
                 f"--storage.path={self._storage}",
                 f"--web.listen-address={self.address}",
+                f"--rules.file={self._rules}",
+                f"--query.url={self._metrics_url}",
                 stdout=log,
                 stderr=log,
             )

@@ -26,13 +26,15 @@ class Screen:
     def __init__(self) -> None:
         self._console = Console(highlight=False, soft_wrap=False)
 
-    def begin(self, url: str, folder: Path) -> None:
-        """The daemon runs."""
+    def begin(self, url: str, folder: Path, rules: str) -> None:
+        """The daemon runs, and evaluates these rules."""
         self._console.rule("[bold]alertrouter demo")
         self._console.print(
             f"A daemon listens on [bold]{url}[/], with its SQLite database in {folder}.\n"
             "Slack, PagerDuty, mail and a webhook are played by stand-ins, shown as they receive.\n"
+            "A stand-in for a Prometheus has the metrics. Its alerts come from these rules:\n"
         )
+        self._console.print(Padding(Text(rules.strip(), style="cyan"), (0, 0, 0, 4)))
 
     def story(self, text: str) -> None:
         """Something happens in the world."""

@@ -1,4 +1,4 @@
-"""Stand-ins for Slack, PagerDuty, a webhook and a mail server: they take what they are sent and show it."""
+"""Stand-ins for Slack, PagerDuty, a webhook and a mail server, which show what they are sent, and for a Prometheus."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import email
 import email.policy
 import json
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from alertrouter.demo.metrics_backend import MetricsBackend
     from alertrouter.demo.screen import Screen
 
 _CONFIGURATION = """\
@@ -64,9 +65,10 @@ receivers:
 class StandIns:
     """The servers, while the demo runs. ``counts`` says how many messages each of them took."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, metrics: MetricsBackend) -> None:
         self.counts: Counter[str] = Counter()
         self._screen = screen
+        self._metrics = metrics
         self._servers: list[asyncio.Server] = []
 
     async def __aenter__(self) -> Self:
@@ -83,29 +85,38 @@ class StandIns:
         http, smtp = (server.sockets[0].getsockname()[1] for server in self._servers)
         return _CONFIGURATION.format(http=http, smtp=smtp)
 
+    @property
+    def metrics_url(self) -> str:
+        """Where the metrics are asked for."""
+        return f"http://127.0.0.1:{self._servers[0].sockets[0].getsockname()[1]}"
+
     async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError), contextlib.closing(writer):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 request, *lines = head.decode("latin-1").split("\r\n")
                 headers = dict(line.lower().split(": ", 1) for line in lines if ": " in line)
-                body = json.loads(await reader.readexactly(int(headers.get("content-length", "0"))))
-                answer = self._take(request.split(" ")[1], body)
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(answer), answer))
+                body = await reader.readexactly(int(headers.get("content-length", "0")))
+                status, answer = self._take(request.split(" ")[1], body)
+                writer.write(
+                    b"HTTP/1.1 %d OK\r\ncontent-length: %d\r\n\r\n%b" % (status, len(answer), answer)
+                )
                 await writer.drain()
 
-    def _take(self, path: str, body: Any) -> bytes:
+    def _take(self, path: str, body: bytes) -> tuple[int, bytes]:
         match path:
+            case "/api/v1/query":
+                return self._metrics.answer(body.decode())
             case "/slack":
                 self.counts["Slack"] += 1
-                self._screen.slack(body)
-                return b"ok"
+                self._screen.slack(json.loads(body))
+                return 200, b"ok"
             case "/pagerduty":
                 self.counts["PagerDuty"] += 1
-                self._screen.pagerduty(body)
+                self._screen.pagerduty(json.loads(body))
             case _:
                 self.counts["webhook"] += 1
-                self._screen.webhook(body)
-        return b"{}"
+                self._screen.webhook(json.loads(body))
+        return 200, b"{}"
 
     async def _smtp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError), contextlib.closing(writer):
