@@ -103,6 +103,7 @@ class Screen:
                 "silence it",
             ),
             (f"curl -s {url}/api/v2/alerts/groups", "the same as Alertmanager answers"),
+            (f"curl -s {url}/api/v1/rules", "the rules, as Prometheus answers"),
         ):
             self._console.print(f"  [dim]# {about}[/]\n  [bold]{command}[/]", soft_wrap=True)
         self._console.print("\n[dim]Ctrl-C stops the daemon.[/]")

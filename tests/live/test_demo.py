@@ -99,6 +99,12 @@ def test_what_is_inhibited_and_silenced_is_told_to_nobody(shown: Shown) -> None:
     assert chat == []
 
 
+def test_it_starts_from_rules(shown: Shown) -> None:
+    assert "expr: host_up == 0" in shown.text
+    assert "DatabaseSlow is pending: its rule wants to see that for 2 seconds." in shown.text
+    assert "Its rules go on where they were: yes." in shown.text
+
+
 def test_the_restart_repeats_nothing(shown: Shown) -> None:
     assert "Messages repeated by the restart: 0." in shown.text
     assert "It still knows 23 alerts and 1 silence" in shown.text
