@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from urllib.parse import quote_plus
 
 from alertrouter.clock import let_others_run
 from alertrouter.core.rule_state import AlertState, EvaluatedGroup, RuleChanges, StoredRuleAlert
-from alertrouter.core.time import SECOND
+from alertrouter.core.time import SECOND, format_rfc3339
 from alertrouter.rules import restore
 from alertrouter.rules.live_rule import Health, LiveRule, identities
 from alertrouter.rules.model import AlertingRule, PartialResponse
@@ -264,20 +265,26 @@ class LiveGroup:
             self._after_pause(self._evaluated_before, at, turn.changes)
             self._evaluated_before = None
         self._end_left_series(turn.query_at)
-        if self._together == 1 or len(self.rules) == 1:
-            await self._in_order(turn)
-        else:
-            rules = iter(self.rules)
-            workers = [self._some(rules, turn) for _ in range(min(self._together, len(self.rules)))]
-            await asyncio.gather(*workers)
-        self.evaluated_at = at
-        turn.changes.groups.append(EvaluatedGroup(self.group.key, at))
-        self._world.remember(turn.changes)
+        try:
+            await self._every_rule(turn)
+        finally:
+            # Also of an iteration that was cut off.
+            self.evaluated_at = at
+            turn.changes.groups.append(EvaluatedGroup(self.group.key, at))
+            self._world.remember(turn.changes)
         self._say(turn)
         self.counts.iterations += 1
         self.rule_seconds = sum(rule.seconds for rule in self.rules)
         self.seconds = perf_counter() - begun
         self.counts.seconds += self.seconds
+
+    async def _every_rule(self, turn: _Iteration) -> None:
+        if self._together == 1 or len(self.rules) == 1:
+            await self._in_order(turn)
+            return
+        rules = iter(self.rules)
+        workers = [self._some(rules, turn) for _ in range(min(self._together, len(self.rules)))]
+        await asyncio.gather(*workers)
 
     async def _in_order(self, turn: _Iteration) -> None:
         writer = self._world.writer
@@ -347,6 +354,8 @@ class LiveGroup:
                 self._write(rule, rule.shown_series() if rule.alerts else {}, turn.query_at)
         elif writer is not None:
             self._write(rule, rule.record(rule.rule, answer.samples), turn.query_at)
+        if rule.rule.debug or self.group.debug:
+            self._tell_the_log(rule, answer, turn)
         rule.health = Health.OK
         rule.last_error = ""
         rule.failing_since = None
@@ -355,6 +364,21 @@ class LiveGroup:
         failures = rule.template_failures()
         self.counts.template_failures += len(failures)
         rule.warnings = (*answer.warnings, *failures) if failures else answer.warnings
+
+    def _tell_the_log(self, rule: LiveRule, answer: Answer, turn: _Iteration) -> None:
+        states = Counter(alert.state.value for alert in rule.alerts.values())
+        log.info(
+            "A rule was evaluated",
+            extra={
+                "group": self.group.key,
+                "rule": rule.rule.name,
+                "query": rule.rule.expression,
+                "time": format_rfc3339(turn.query_at),
+                "samples": len(answer.samples),
+                "series_fetched": answer.series_fetched,
+                "alerts": dict(states),
+            },
+        )
 
     async def _answer(self, rule: LiveRule, turn: _Iteration) -> Answer:
         answer = await self._world.backend.query(

@@ -6,6 +6,7 @@ Pure: values in, values out, and the moment of the evaluation is a parameter.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alertrouter.core.labels import Labels
@@ -93,6 +94,7 @@ def evaluate(
     for labels, found in seen.items():
         if labels not in before:
             active += 1
+            labels = _shared(labels)  # noqa: PLW2901 - equal to what it replaces
             alert = RuleAlertState(labels, found.annotations, found.value, _PENDING, at)
             after[labels] = _moved_on(alert, at, terms.hold)
     if 0 < terms.limit < active:
@@ -106,6 +108,11 @@ def resend(before: Alerts, at: Moment, resend_delay: Duration) -> Turn:
     turn = Turn(alerts=dict(before))
     _settle(turn, before, at, resend_delay)
     return turn
+
+
+def _shared(labels: Labels) -> Labels:
+    """The same labels, made of texts that other alerts have too: every answer brings its own."""
+    return Labels.in_order([(intern(name), intern(value)) for name, value in labels.items()])
 
 
 def _settle(turn: Turn, before: Alerts, at: Moment, resend_delay: Duration) -> None:

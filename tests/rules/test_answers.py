@@ -234,6 +234,17 @@ def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
     ]
 
 
+def test_a_rule_that_is_debugged_tells_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    story = Story(alerting(), debug=True)
+    story.answer([sample()])
+    story.evaluate(0)
+    (record,) = caplog.records
+    assert record.__dict__["query"] == "up == 0"
+    assert record.__dict__["time"] == "2023-11-14T22:14:00Z"
+    assert record.__dict__["alerts"] == {"firing": 1}
+
+
 def test_nothing_that_is_not_there_is_ever_resolved_by_an_outage() -> None:
     story = Story(alerting(keep=2 * MINUTE), options=Options())
     story.answer(lambda minute: unreachable() if 3 <= minute <= 30 else while_minutes((0, 1))(minute))
