@@ -136,7 +136,22 @@ receivers:
             client_certificate_key: HUSH(client certificate key)
             client_certificate_key_id: x
             token_url: HTTP/token
+event_recorder:
+  webhook_outputs:
+    - url: HTTP/HUSH(event-url)?token=HUSH(event-query)
+      retry_backoff: 10ms
+      http_config: {authorization: {credentials: HUSH(event credentials)}}
+    - url: http://somebody:HUSH(event-user)@127.0.0.1:1/HUSH(unreachable-events)
+tracing:
+  client_type: http
+  endpoint: PROXY
+  insecure: true
+  sampling_fraction: 1
+  headers: {X-Secret: {secrets: [HUSH(tracing header)]}}
 """
+
+
+FLAG = "--enable-feature=event-recorder"
 
 
 def _secret(name: str) -> str:
@@ -228,7 +243,7 @@ def test_nothing_shows_a_secret(tmp_path: Path) -> None:
             http.answer_with(_refusing)
             proxy.answer_with(_refusing)
             config = _filled(HTTP=http.url(""), PROXY=f"127.0.0.1:{proxy.port}", SMTP=smtp.smarthost)
-            async with Daemon(tmp_path, config, "--log.level=debug", "--log.silences") as daemon:
+            async with Daemon(tmp_path, config, "--log.level=debug", "--log.silences", FLAG) as daemon:
                 await daemon.post(alert("A"))
 
                 async def all_tried() -> bool:
@@ -274,6 +289,8 @@ def test_nothing_shows_a_secret(tmp_path: Path) -> None:
                     answers[f"reload: {name}"] = answer.text
                 assert await daemon.stop() == 0
                 answers["log"] = "".join(daemon.said)
+            assert "/v1/traces" in {request.target for request in proxy.requests}
+            assert any(request.target.startswith("/hush-event-url") for request in http.requests)
         assert "notify retry canceled" in answers["log"]
         shown = {where: shown for where, text in answers.items() if (shown := _shown(text))}
         guilty = [line for line in daemon.said if _shown(line)]
