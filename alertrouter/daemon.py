@@ -28,7 +28,7 @@ from alertrouter.delivery.ports import DeliverySettings, Limits
 from alertrouter.delivery.trial import try_out
 from alertrouter.engine.checkpoint import checkpoint
 from alertrouter.engine.engine import Engine, EngineSettings
-from alertrouter.engine.milestones import Checkpointed, Maintained, Reconfigured, Started, Stopped
+from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
 from alertrouter.events import EventMetrics, EventRecorder
 from alertrouter.external_url import external_url
 from alertrouter.http_client import HttpClients
@@ -361,6 +361,7 @@ class Daemon:
         way = "forth" if by > 0 else "back"
         log.warning("The clock was set %s by %.1f s: timers move along", way, abs(by) / SECOND)
         self._journal.write(self.engine.clock_set(now - by, now))
+        self._journal.milestone(ClockSet(at=now, before=now - by))
         self._delivery.clock_set(by)
 
     async def _sleep(self, due: Moment | None, now: Moment) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -36,13 +36,18 @@ from alertrouter.engine.changes import (
     DecisionRecord,
     GroupState,
     LogEntry,
+    RenewalRecord,
     StoredState,
+    Transition,
 )
+from alertrouter.engine.checkpoint import checkpoint
 from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.known import Known
+from alertrouter.engine.milestones import ClockSet, Maintained, Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
+from alertrouter.insight.record import Event, moment_of, with_lapses
 from alertrouter.intake import Intake, Taken
 from alertrouter.wire import decode_alerts
 
@@ -132,9 +137,14 @@ class Remembered:
     intents: dict[Slot, None] = field(default_factory=dict)
     transitions: list[AlertTransition] = field(default_factory=list)
     decisions: list[DecisionRecord] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
 
     def apply(self, changes: Changes) -> None:
         """Write these changes."""
+        self.events += changes.flushes
+        self.events += changes.transitions
+        self.events += changes.silences
+        self.events += changes.decisions
         for labels in changes.collected_alerts:
             self.alerts.pop(labels, None)
         self.alerts.update({alert.labels: alert for alert in changes.alerts})
@@ -163,6 +173,49 @@ class Remembered:
         )
 
 
+@dataclass
+class PlayedRecord:
+    """The record of a timeline: see ``alertrouter.insight.record.Record``."""
+
+    timeline: Timeline
+    name: str = "the timeline"
+    complete_from: Moment = 0
+
+    @property
+    def complete_until(self) -> Moment:
+        """The moment the timeline has come to."""
+        return self.timeline.now
+
+    def events(self, since: Moment, until: Moment) -> Iterator[Event]:
+        """What happened, from the beginning."""
+        assert since >= 0
+        lapses = set()
+        for event in self.timeline.store.events:
+            if isinstance(event, AlertTransition) and event.kind is Transition.EXPIRED:
+                assert event.alert.ends_at is not None
+                lapses.add((event.alert.ends_at, event.alert.labels.identity))
+            elif isinstance(event, Started):
+                lapses |= {
+                    (alert.ends_at, alert.labels.identity)
+                    for alert in event.checkpoint.alerts
+                    if alert.updated_at < alert.ends_at <= event.at
+                }
+        for known in self.timeline.engine.known.values():
+            if known.ends_at > known.updated_at:
+                lapses.add((known.ends_at, known.labels.identity))
+        happened = (event for event in self.timeline.store.events if moment_of(event) < until)
+        return with_lapses(happened, sorted(lapses), min(until, self.timeline.now + 1))
+
+    def configuration_at(self, moment: Moment) -> Routing | None:
+        """The last configuration up to this moment."""
+        found = [e for e in self.timeline.store.events if isinstance(e, Reconfigured) and e.at <= moment]
+        return found[-1].routing if found else None
+
+
+#: Every timeline that was begun since somebody emptied this.
+timelines: list[Timeline] = []
+
+
 class Timeline:
     """One router and the world around it."""
 
@@ -188,6 +241,16 @@ class Timeline:
         self._events: list[tuple[Moment, int, Callable[[], None]]] = []
         self._count = 0
         self._silences = 0
+        self._begun(seen_at=None)
+        timelines.append(self)
+
+    def _begun(self, seen_at: Moment | None) -> None:
+        then = checkpoint(self.engine, self.now)
+        assert then is not None, "no group closes at a start"
+        self.store.events += [
+            Reconfigured(at=self.now, routing=self.engine.routing),
+            Started(at=self.now, settings=self.settings, checkpoint=then, seen_at=seen_at),
+        ]
 
     # Moving on
 
@@ -240,6 +303,8 @@ class Timeline:
             self.store.apply(engine.withdrawn(send, current, self.now, attempts=number - 1))
             self.store.intents.pop(send.slot, None)
             return
+        if not current.says_what(send):
+            self.store.events.append(RenewalRecord(self.now, send.slot))
         to = receiver_name(current)
         answer = self.answers(to, seconds(self.now))
         self.attempts.append(Attempt(seconds(self.now), to, current, answer))
@@ -371,18 +436,23 @@ class Timeline:
         if config is not None:
             self.routing = routing(config, self.settings.mode)
         self.store.apply(self.engine.reconfigure(self.routing, self.now))
+        self.store.events.append(Reconfigured(at=self.now, routing=self.engine.routing))
         return self
 
     def clock_set(self, to: float) -> Timeline:
         """Set the clock of the machine while the process runs."""
         before, self.now = self.now, moment(to)
         self.store.apply(self.engine.clock_set(before, self.now))
+        self.store.events.append(ClockSet(at=self.now, before=before))
         return self
 
     def collect(self) -> Timeline:
         """Run both maintenances: forget resolved alerts, ended silences and old log entries."""
         self.store.apply(self.engine.collect_alerts(self.now))
-        self.store.apply(self.engine.maintain(self.now))
+        forgotten = self.engine.maintain(self.now)
+        self.store.apply(forgotten)
+        if forgotten.removed_entries:
+            self.store.events.append(Maintained(at=self.now))
         return self
 
     def stop(self) -> Timeline:
@@ -403,6 +473,7 @@ class Timeline:
         seen_at = self.now if down_since is None else moment(down_since)
         changes = self.engine.load(self.store.state(seen_at), self.now, end_grace=moment(end_grace))
         self.store.apply(changes)
+        self._begun(seen_at)
         return self
 
     # Looking
@@ -416,6 +487,10 @@ class Timeline:
         return next(
             (g for g in self.engine.groups if dict(g.labels) == (labels or {"alertname": "test"})), None
         )
+
+    def record(self) -> PlayedRecord:
+        """What happened so far, as a store would have it."""
+        return PlayedRecord(self)
 
     @property
     def statuses(self) -> list[Status]:

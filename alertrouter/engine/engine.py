@@ -321,6 +321,11 @@ class Engine:
         found = tuple(self.routing.route.match(labels))
         return self._route_sets.setdefault(found, found)
 
+    def retake_silence(self, silence: Silence, now: Moment) -> None:
+        """Take in a version of a silence as the record has it."""
+        self.silence_index.put(silence)
+        self.flusher.recheck_held(now)
+
     def put_in_group(self, known: Known, route: Route, changes: Changes, now: Moment) -> bool:
         """Make an alert a member of its group of this route; whether it was none before."""
         group = self._group_for(known, route, changes, now)

@@ -117,6 +117,10 @@ class Flusher:
             changes.groups.append(group.state())
         return changes
 
+    def pop_due(self, now: Moment) -> AggregationGroup | None:
+        """A group whose timer has come, for who takes over what is done with it; None when there is none."""
+        return self._timers.pop_due(now)
+
     # Flushing
 
     def flush(self, now: Moment, *, at_most: int) -> tuple[list[Flush], Changes]:
@@ -217,17 +221,20 @@ class Flusher:
 
     def _hold(self, group: AggregationGroup, view: View, now: Moment, *, sending: bool) -> None:
         """Remember a group that was never announced because it is muted (D10)."""
-        group.held = (
-            bool(view.muted_firing)
-            and not sending
-            and not self._compat_strict
-            and not any(self.log.announced(slot) for slot, _ in group.slots())
-        )
+        group.held = not sending and self.would_hold(group, view)
         if group.held:
             self._held[group] = None
             group.recheck = _later(view.free_at, now)
         else:
             self._held.pop(group, None)
+
+    def would_hold(self, group: AggregationGroup, view: View) -> bool:
+        """Whether a flush that sends nothing holds this group back (D10)."""
+        return (
+            bool(view.muted_firing)
+            and not self._compat_strict
+            and not any(self.log.announced(slot) for slot, _ in group.slots())
+        )
 
     def hold_again(self, group: AggregationGroup, now: Moment) -> None:
         """Go on holding back a group that was held back before a restart, and see at once whether it is free."""
@@ -354,7 +361,7 @@ class Flusher:
             return
         left_before = len(group.members)
         for known, updated_at in group.seen_resolved:
-            if known in group.members and known.updated_at == updated_at and not self._owed(group, known):
+            if known in group.members and known.updated_at == updated_at and not self.owed(group, known):
                 if self.events is not None:
                     self.events.append(resolved(known, group, now))
                 self.leave(group, known)
@@ -367,7 +374,7 @@ class Flusher:
             changes.groups.append(group.state())
         self._note_quiet(group, now)
 
-    def _owed(self, group: AggregationGroup, known: Known) -> bool:
+    def owed(self, group: AggregationGroup, known: Known) -> bool:
         """D3: a muted member stays while somebody who was told of it has not heard that it is resolved."""
         return known in group.muted and any(
             integration.send_resolved and known.labels.identity in self.log.announced(slot)

@@ -61,4 +61,12 @@ class Maintained:
     at: Moment
 
 
-Milestone = Reconfigured | Started | Checkpointed | Stopped | Maintained
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockSet:
+    """The clock of the machine was set: it would have been ``before``."""
+
+    at: Moment
+    before: Moment
+
+
+Milestone = Reconfigured | Started | Checkpointed | Stopped | Maintained | ClockSet

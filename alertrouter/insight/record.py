@@ -13,10 +13,10 @@ from alertrouter.engine.changes import (
     RenewalRecord,
     SilenceChange,
 )
-from alertrouter.engine.milestones import Checkpointed, Maintained, Reconfigured, Started, Stopped
+from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
@@ -46,6 +46,7 @@ Event = (
     | Checkpointed
     | Stopped
     | Maintained
+    | ClockSet
 )
 
 
@@ -78,6 +79,22 @@ class Record(Protocol):
 
     def configuration_at(self, moment: Moment) -> Routing | None:
         """The routing in force at this moment; None when the record does not reach back so far."""
+
+
+def with_lapses(
+    events: Iterable[Event], lapses: Sequence[tuple[Moment, int]], until: Moment
+) -> Iterator[Event]:
+    """These events, and in their places those ends of alerts (moments and identities, in order) that lie before ``until``."""
+    passed = 0
+    for event in events:
+        at = moment_of(event)
+        while passed < len(lapses) and lapses[passed][0] <= at:
+            yield Lapsed(*lapses[passed])
+            passed += 1
+        yield event
+    for lapse in lapses[passed:]:
+        if lapse[0] < until:
+            yield Lapsed(*lapse)
 
 
 def moment_of(event: Event) -> Moment:

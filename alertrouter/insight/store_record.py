@@ -13,7 +13,7 @@ from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.engine.changes import FlushRecord, RenewalRecord, Transition
 from alertrouter.engine.milestones import Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
-from alertrouter.insight.record import Lapsed, RecordError, moment_of
+from alertrouter.insight.record import RecordError, moment_of, with_lapses
 from alertrouter.store import rows, tables
 from alertrouter.store.find import labels_of
 from alertrouter.store.milestones import CHECKPOINTED, RECONFIGURED, STARTED, to_milestone
@@ -85,20 +85,8 @@ class StoreRecord:
                 f"{self.name} tells of no configuration from before its first checkpoint: it is damaged"
             )
         yield to_milestone(row)
-        lapses = self._lapses(first)
-        passed = 0
-        end = min(until, self.complete_until + 1)
-        for event in self._written(first, last):
-            at = moment_of(event)
-            if at >= until:
-                continue
-            while passed < len(lapses) and lapses[passed][0] <= at:
-                yield Lapsed(*lapses[passed])
-                passed += 1
-            yield event
-        for lapse in lapses[passed:]:
-            if lapse[0] < end:
-                yield Lapsed(*lapse)
+        written = (event for event in self._written(first, last) if moment_of(event) < until)
+        yield from with_lapses(written, self._lapses(first), min(until, self.complete_until + 1))
 
     def _first(self, since: Moment) -> int:
         """The number of the checkpoint to begin with."""

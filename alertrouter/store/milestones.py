@@ -16,6 +16,7 @@ from alertrouter.engine.checkpoint import AlertThen, Checkpoint, GroupThen, Send
 from alertrouter.engine.engine import EngineSettings
 from alertrouter.engine.milestones import (
     Checkpointed,
+    ClockSet,
     Maintained,
     Milestone,
     Reconfigured,
@@ -39,6 +40,7 @@ STARTED = "start"
 CHECKPOINTED = "checkpoint"
 STOPPED = "stop"
 MAINTAINED = "maintenance"
+CLOCK_SET = "clock set"
 
 _Matcher = tuple[str, str, str]
 _Slot = tuple[str, dict[str, str], str, str]
@@ -140,6 +142,8 @@ def milestone_row(milestone: Milestone) -> Row:
             return (milestone.at, STOPPED, None)
         case Maintained():
             return (milestone.at, MAINTAINED, None)
+        case ClockSet():
+            return (milestone.at, CLOCK_SET, str(milestone.before).encode())
 
 
 def to_milestone(row: Sequence[Any]) -> Milestone:
@@ -154,6 +158,8 @@ def to_milestone(row: Sequence[Any]) -> Milestone:
     if kind == RECONFIGURED:
         return Reconfigured(at=at, routing=to_routing(content))
     try:
+        if kind == CLOCK_SET:
+            return ClockSet(at=at, before=int(content))
         form = _decode(inflated(content))
         settings = EngineSettings(
             started_at=form.started_at,

@@ -1,0 +1,413 @@
+"""Replaying a record with the configurations that were in force: every message must come out as it is recorded.
+
+What the outside did is taken from the record: when which group had its turn, what became of each message. What the engine
+makes of it is found out anew and compared: when a group is due, who is in it, who is told of whom and why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alertrouter.core.reason import FailureReason, NotSent
+from alertrouter.core.time import SECOND, format_rfc3339
+from alertrouter.delivery.attempt import AttemptRecord
+from alertrouter.engine.changes import (
+    AlertTransition,
+    Changes,
+    DecisionRecord,
+    FlushRecord,
+    Outcome,
+    RenewalRecord,
+    SilenceChange,
+)
+from alertrouter.engine.decision import Quiet, Send
+from alertrouter.engine.dedup import seen_resolved
+from alertrouter.engine.judge import identities
+from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
+from alertrouter.insight.feed import Feed
+from alertrouter.insight.record import Lapsed
+
+if TYPE_CHECKING:
+    from alertrouter.core.routing import Routing
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.checkpoint import Checkpoint
+    from alertrouter.engine.decision import Flush
+    from alertrouter.engine.engine import Engine, EngineSettings
+    from alertrouter.engine.group import AggregationGroup
+    from alertrouter.engine.slot import GroupId, Slot
+    from alertrouter.insight.record import Event, Record
+
+# A flush that comes later than this is recorded with its own time, whatever it says.
+_LATE = SECOND
+# What the last moments of a process did may not have been written, or not have been done.
+_LAST_MOMENTS = 15 * SECOND
+_MOST_TOLD = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that the record has otherwise than a replay."""
+
+    at: Moment
+    group_key: str
+    receiver: str
+    what: str
+
+    def __str__(self) -> str:
+        where = " ".join([part for part in (self.receiver, self.group_key) if part])
+        return f"{format_rfc3339(self.at)} {where}: {self.what}"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a verification found. At most some differences are kept; ``differing`` counts all."""
+
+    since: Moment = 0
+    until: Moment = 0
+    transitions: int = 0
+    flushes: int = 0
+    messages: int = 0
+    differing: int = 0
+    differences: list[Difference] = field(default_factory=list)
+
+
+def verify(record: Record, since: Moment, until: Moment) -> Verdict:
+    """Replay the record and compare. Raises RecordError."""
+    reenactment = Reenactment()
+    for event in record.events(since, until):
+        reenactment.happened(event)
+    reenactment.end(min(until, record.complete_until))
+    return reenactment.verdict
+
+
+class Reenactment:
+    """An engine that does, at the moments the record gives, what was done then."""
+
+    def __init__(self) -> None:
+        self.verdict = Verdict()
+        self.now: Moment = 0
+        self._feed: Feed | None = None
+        self._routing: Routing | None = None
+        self._settings: EngineSettings | None = None
+        self._reload: Reconfigured | None = None
+        self._stopped = False
+        # Groups whose timer came and that will have something to say, or that are busy: the record tells when.
+        self._waiting: dict[GroupId, Moment] = {}
+        self._sends: dict[Slot, Send] = {}
+        self._quiet: dict[Slot, tuple[Moment, NotSent | None]] = {}
+        self._closed_at: dict[GroupId, Moment] = {}
+
+    @property
+    def engine(self) -> Engine:
+        """The engine as it is now."""
+        assert self._feed is not None, "a record begins with a checkpoint"
+        return self._feed.engine
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an engine yet."""
+        return self._feed is not None
+
+    def happened(self, event: Event) -> None:
+        """The next event of the record."""
+        if isinstance(event, AttemptRecord):
+            return
+        at = event.before if isinstance(event, ClockSet) else event.at
+        if self._reload is not None and not isinstance(event, Started):
+            self._take_configuration()
+        if self._feed is not None and not self._stopped and not isinstance(event, (Started, Lapsed)):
+            self._advance(at)
+        self.now = event.at
+        self._take(event)
+
+    def _take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
+        match event:
+            case AlertTransition():
+                self.verdict.transitions += 1
+                self._fed.alert(event)
+            case Lapsed():
+                self._fed.lapsed(event)
+            case SilenceChange():
+                self._fed.silence(event)
+            case FlushRecord():
+                self._flush(event)
+            case RenewalRecord():
+                self._renew(event)
+            case DecisionRecord():
+                self._decided(event)
+            case Reconfigured():
+                self._reload = event
+            case Started():
+                if self._feed is not None:
+                    self._look_for_missing(self.now if event.seen_at is None else event.seen_at)
+                self._begin(event.settings, event.checkpoint)
+            case Checkpointed():
+                if self._feed is None:
+                    self._begin(event.settings, event.checkpoint)
+            case Stopped():
+                self._look_for_missing(event.at)
+                self._stopped = True
+            case Maintained():
+                self.engine.maintain(event.at)
+            case ClockSet():
+                self._waiting.clear()
+                self.engine.clock_set(event.before, event.at)
+
+    def end(self, until: Moment) -> None:
+        """The record is known to be complete up to here."""
+        if self._reload is not None:
+            self._take_configuration()
+        self.verdict.until = until
+        if self._feed is not None and not self._stopped:
+            self._advance(until)
+            self._look_for_missing(until)
+
+    @property
+    def _fed(self) -> Feed:
+        assert self._feed is not None, "a record begins with a checkpoint"
+        return self._feed
+
+    # Configurations and processes
+
+    def _take_configuration(self) -> None:
+        assert self._reload is not None
+        reload, self._reload = self._reload, None
+        self._routing = reload.routing
+        if self._feed is not None and not self._stopped:
+            self.engine.reconfigure(reload.routing, reload.at)
+            self._waiting = {
+                group: due for group, due in self._waiting.items() if group in self.engine.group_by_id
+            }
+
+    def _begin(self, settings: EngineSettings, checkpoint: Checkpoint) -> None:
+        if self._reload is not None:
+            self._routing, self._reload = self._reload.routing, None
+        assert self._routing is not None, "a record begins with a configuration"
+        if self._feed is None:
+            self.verdict.since = checkpoint.at
+        self._feed = Feed(self._routing, settings, checkpoint)
+        self._settings = settings
+        self._stopped = False
+        self._waiting.clear()
+        self._sends = {slot: send for group in self.engine.groups for slot, send in group.open.items()}
+        self._quiet.clear()
+        self._closed_at.clear()
+
+    # Time
+
+    def _advance(self, to: Moment) -> None:
+        """Let time pass: flushes with nothing to say happen by themselves, the others when the record says."""
+        engine = self.engine
+        while (due := engine.next_due()) is not None and due <= to:
+            group = engine.flusher.pop_due(due)
+            if group is None:
+                break
+            self._due(group, due)
+        if self._waiting:
+            self._reconsider(to)
+
+    def _due(self, group: AggregationGroup, now: Moment) -> None:
+        if group.id in self._waiting:
+            return
+        if group.open or group.closing or self._has_something_to_say(group, now):
+            self._waiting[group.id] = now
+        else:
+            self._turn(group, now)
+
+    def _reconsider(self, now: Moment) -> None:
+        """A flush may have come a moment after it was due, when there was nothing to say any more."""
+        for group_id, since in list(self._waiting.items()):
+            group = self.engine.group_by_id.get(group_id)
+            if group is None:
+                del self._waiting[group_id]
+                continue
+            base = max(since, self._closed_at.get(group_id, since))
+            if group.open or group.closing or now < base + _LATE:
+                continue
+            if not self._has_something_to_say(group, now, due_at=since):
+                del self._waiting[group_id]
+                self._turn(group, max(since, group.tick or since))
+
+    def _turn(self, group: AggregationGroup, now: Moment) -> Changes:
+        flushes: list[Flush] = []
+        changes = Changes()
+        self.engine.flusher.turn(group, flushes, changes, now)
+        for flush in flushes:
+            for send in flush.sends:
+                self._sends[send.slot] = send
+        for record in changes.decisions:
+            self._quiet[record.slot] = (record.tick, record.why_not)
+        return changes
+
+    def _has_something_to_say(  # noqa: PLR0911 - a list of questions
+        self, group: AggregationGroup, now: Moment, due_at: Moment | None = None
+    ) -> bool:
+        """Whether a flush of this group leaves more behind than the time of its next one."""
+        flusher = self.engine.flusher
+        judge = flusher.judge
+        came_at = now if due_at is None else due_at
+        if came_at < group.due:
+            view = judge.suppression.view(group.route, group.members, now, now)
+            return any(known in group.muted for known in view.firing)
+        if came_at - group.due >= _LATE:
+            return True
+        if group.quiet_stamp == judge.stamp(group) and now < group.quiet_until:
+            return False
+        if any(
+            known.ends_at <= now and (not known.over or not flusher.owed(group, known))
+            for known in group.members
+        ):
+            return True
+        view = judge.suppression.view(group.route, group.members, now, group.due)
+        over = identities([k for k in (*view.resolved, *view.muted) if k.ends_at <= now])
+        for slot, integration in group.slots():
+            decision = judge.decide(group, slot, integration, view, now, group.due)
+            if isinstance(decision, Send) or decision.why_not is NotSent.RESOLVES_NOT_WANTED:
+                return True
+            entry = flusher.log.entries.get(slot)
+            if entry is None:
+                continue
+            if seen_resolved(entry, over, send_resolved=integration.send_resolved) is not None:
+                return True
+        return flusher.would_hold(group, view) != group.held
+
+    def _look_for_missing(self, until: Moment) -> None:
+        """What should have been flushed well before this moment and is not in the record."""
+        for group_id, since in self._waiting.items():
+            group = self.engine.group_by_id.get(group_id)
+            if group is None or group.open or since >= until - _LAST_MOMENTS:
+                continue
+            if self._closed_at.get(group_id, since) < until - _LAST_MOMENTS:
+                self._differ(
+                    since, group.key, group.route.receiver.name, "the record has no flush that was due"
+                )
+        self._waiting.clear()
+
+    # What the record says
+
+    def _flush(self, record: FlushRecord) -> None:
+        self.verdict.flushes += 1
+        group = self.engine.group_by_id.get(record.group)
+        self._waiting.pop(record.group, None)
+        if group is None:
+            self._differ(record.at, str(record.group), "", "a group was flushed that a replay does not have")
+            return
+        receiver = group.route.receiver.name
+        if group.open:
+            self._differ(
+                record.at, group.key, receiver, "flushed while messages were on their way in a replay"
+            )
+            group.open.clear()
+        if group.tick == record.tick and not group.closing:
+            # It had nothing to say and was done already; what it left in the record was a new reason.
+            group.flush_number -= 1
+        elif record.due not in (group.due, self._closed_at.get(record.group)):
+            self._differ(
+                record.at,
+                group.key,
+                receiver,
+                f"due at {format_rfc3339(record.due)}, in a replay at {format_rfc3339(group.due)}",
+            )
+        group.due = record.due
+        # It was looked at in full then, be it because heartbeats had moved an end.
+        group.quiet_stamp = ()
+        number = group.flush_number
+        self._turn(group, record.at)
+        if group.flush_number == number:
+            self._differ(
+                record.at, group.key, receiver, "flushed before its time, in a replay it is kept back"
+            )
+        elif group.tick != record.tick:
+            self._differ(
+                record.at,
+                group.key,
+                receiver,
+                f"counted from {format_rfc3339(record.tick)}, in a replay from {format_rfc3339(group.tick or 0)}",
+            )
+
+    def _renew(self, record: RenewalRecord) -> None:
+        send = self._sends.get(record.slot)
+        if send is None:
+            self._differ(
+                record.at, "", record.slot.receiver, "a message was renewed that a replay does not have"
+            )
+            return
+        renewed = self.engine.renew(send, record.at)
+        if isinstance(renewed, Quiet):
+            self._differ(
+                record.at,
+                send.notification.group_key,
+                record.slot.receiver,
+                f"a message was renewed, in a replay it was not due any more: {renewed.why_not.value}",
+            )
+        else:
+            self._sends[record.slot] = renewed
+
+    def _decided(self, record: DecisionRecord) -> None:
+        if record.outcome is Outcome.LOGGED or record.reason is None:
+            self._stayed_quiet(record)
+            return
+        self.verdict.messages += record.outcome is Outcome.SENT
+        send = self._sends.pop(record.slot, None)
+        if send is None:
+            self._differ_about(record, "a replay has no such message")
+            return
+        if record.why_not is not None and record.why_not is not NotSent.FAILED:
+            self._withdrawn(record, send)
+        else:
+            self._compare(record, send)
+            if record.outcome is Outcome.SENT:
+                self.engine.delivered(send, record.at, None, attempts=record.attempts)
+            else:
+                failure = record.failure or FailureReason.OTHER
+                self.engine.failed(send, record.at, failure, record.error, attempts=record.attempts)
+        self._closed_at[record.slot.group] = record.at
+
+    def _withdrawn(self, record: DecisionRecord, send: Send) -> None:
+        renewed = self.engine.renew(send, record.at)
+        if not isinstance(renewed, Quiet):
+            self._differ_about(record, "withdrawn, in a replay it was still due")
+            renewed = Quiet(slot=record.slot, why_not=record.why_not or NotSent.NOTHING_LEFT)
+        elif renewed.why_not is not record.why_not:
+            self._differ_about(record, f"withdrawn, in a replay because: {renewed.why_not.value}")
+        self.engine.withdrawn(send, renewed, record.at, attempts=record.attempts)
+
+    def _compare(self, record: DecisionRecord, send: Send) -> None:
+        if send.tick != record.tick:
+            self._differ_about(record, f"in a replay of the flush at {format_rfc3339(send.tick)}")
+        if send.reason is not record.reason:
+            self._differ_about(record, f"in a replay because: {send.reason.value}")
+        for what, told, members in (
+            ("firing", record.firing, send.firing),
+            ("resolved", record.resolved, send.resolved),
+        ):
+            if frozenset(told) != members:
+                self._differ_about(
+                    record, f"{len(told)} {what}, in a replay {len(members)}, not the same ones"
+                )
+        if (
+            record.outcome is Outcome.SENT
+            and record.possible_duplicate != send.notification.possible_duplicate
+        ):
+            self._differ_about(record, "marked as a possible duplicate only in one of record and replay")
+
+    def _stayed_quiet(self, record: DecisionRecord) -> None:
+        found = self._quiet.get(record.slot)
+        if found is None or found[0] != record.tick:
+            self._differ_about(record, "a replay does not stay quiet then, or not for a new reason")
+        elif found[1] is not record.why_not:
+            why_not = "" if found[1] is None else found[1].value
+            self._differ_about(record, f"in a replay because: {why_not}")
+
+    def _differ_about(self, record: DecisionRecord, what: str) -> None:
+        why = record.why_not.value if record.why_not else ""
+        said = ", ".join(
+            [part for part in (record.outcome.value, why, record.reason and record.reason.value) if part]
+        )
+        self._differ(record.at, record.group_key, record.slot.receiver, f"{said}; {what}")
+
+    def _differ(self, at: Moment, group_key: str, receiver: str, what: str) -> None:
+        self.verdict.differing += 1
+        if len(self.verdict.differences) < _MOST_TOLD:
+            self.verdict.differences.append(Difference(at, group_key, receiver, what))
