@@ -45,7 +45,7 @@ from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.known import Known
-from alertrouter.engine.milestones import ClockSet, Maintained, Reconfigured, Started
+from alertrouter.engine.milestones import ClockSet, Maintained, Milestone, Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.insight.record import Event, moment_of, with_lapses
 from alertrouter.intake import Intake, Taken
@@ -161,6 +161,10 @@ class Remembered:
         self.transitions += changes.transitions
         self.decisions += changes.decisions
 
+    def note(self, event: Milestone | RenewalRecord) -> None:
+        """Write down something else that happened."""
+        self.events.append(event)
+
     def state(self, seen_at: Moment) -> StoredState:
         """What a start finds."""
         return StoredState(
@@ -225,6 +229,7 @@ class Timeline:
         *,
         settings: EngineSettings | None = None,
         answers: Callable[[str, float], Answer] = lambda _to, _at: OK,
+        store: Remembered | None = None,
     ) -> None:
         self.settings = settings or EngineSettings()
         self.answers = answers
@@ -236,7 +241,7 @@ class Timeline:
         self.notifications: list[tuple[float, Notification]] = []
         self.attempts: list[Attempt] = []
         self.flushes: list[Flush] = []
-        self.store = Remembered()
+        self.store = store or Remembered()
         self.suppressed: dict[str, int] = {}
         self._events: list[tuple[Moment, int, Callable[[], None]]] = []
         self._count = 0
@@ -247,10 +252,8 @@ class Timeline:
     def _begun(self, seen_at: Moment | None) -> None:
         then = checkpoint(self.engine, self.now)
         assert then is not None, "no group closes at a start"
-        self.store.events += [
-            Reconfigured(at=self.now, routing=self.engine.routing),
-            Started(at=self.now, settings=self.settings, checkpoint=then, seen_at=seen_at),
-        ]
+        self.store.note(Reconfigured(at=self.now, routing=self.engine.routing))
+        self.store.note(Started(at=self.now, settings=self.settings, checkpoint=then, seen_at=seen_at))
 
     # Moving on
 
@@ -304,7 +307,7 @@ class Timeline:
             self.store.intents.pop(send.slot, None)
             return
         if not current.says_what(send):
-            self.store.events.append(RenewalRecord(self.now, send.slot))
+            self.store.note(RenewalRecord(self.now, send.slot))
         to = receiver_name(current)
         answer = self.answers(to, seconds(self.now))
         self.attempts.append(Attempt(seconds(self.now), to, current, answer))
@@ -436,14 +439,14 @@ class Timeline:
         if config is not None:
             self.routing = routing(config, self.settings.mode)
         self.store.apply(self.engine.reconfigure(self.routing, self.now))
-        self.store.events.append(Reconfigured(at=self.now, routing=self.engine.routing))
+        self.store.note(Reconfigured(at=self.now, routing=self.engine.routing))
         return self
 
     def clock_set(self, to: float) -> Timeline:
         """Set the clock of the machine while the process runs."""
         before, self.now = self.now, moment(to)
         self.store.apply(self.engine.clock_set(before, self.now))
-        self.store.events.append(ClockSet(at=self.now, before=before))
+        self.store.note(ClockSet(at=self.now, before=before))
         return self
 
     def collect(self) -> Timeline:
@@ -452,7 +455,7 @@ class Timeline:
         forgotten = self.engine.maintain(self.now)
         self.store.apply(forgotten)
         if forgotten.removed_entries:
-            self.store.events.append(Maintained(at=self.now))
+            self.store.note(Maintained(at=self.now))
         return self
 
     def stop(self) -> Timeline:

@@ -310,8 +310,9 @@ class Reenactment:
                 f"due at {format_rfc3339(record.due)}, in a replay at {format_rfc3339(group.due)}",
             )
         group.due = record.due
-        # It was looked at in full then, be it because heartbeats had moved an end.
+        # It was looked at in full then, be it because heartbeats had moved an end; and every reason is to be compared.
         group.quiet_stamp = ()
+        group.records.clear()
         number = group.flush_number
         self._turn(group, record.at)
         if group.flush_number == number:
@@ -395,7 +396,7 @@ class Reenactment:
     def _stayed_quiet(self, record: DecisionRecord) -> None:
         found = self._quiet.get(record.slot)
         if found is None or found[0] != record.tick:
-            self._differ_about(record, "a replay does not stay quiet then, or not for a new reason")
+            self._differ_about(record, "a replay does not stay quiet then")
         elif found[1] is not record.why_not:
             why_not = "" if found[1] is None else found[1].value
             self._differ_about(record, f"in a replay because: {why_not}")

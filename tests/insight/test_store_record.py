@@ -1,0 +1,157 @@
+"""The record in a database is the record of what happened."""
+
+from __future__ import annotations
+
+import contextlib
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete
+
+from alertrouter.core.time import LATEST, SECOND
+from alertrouter.delivery.attempt import AttemptRecord
+from alertrouter.engine.changes import (
+    AlertTransition,
+    DecisionRecord,
+    FlushRecord,
+    RenewalRecord,
+    SilenceChange,
+)
+from alertrouter.insight.record import Lapsed, RecordError
+from alertrouter.insight.store_record import StoreRecord
+from alertrouter.insight.verify import verify
+from alertrouter.store import Store
+from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.milestones import milestone_row
+from alertrouter.store.tables import metadata
+from tests.behaviour.test_any_timeline import CONFIG
+from tests.store.values import StillClock
+from tests.strategies import Event as Deed
+from tests.strategies import stories
+from tests.timeline import Answer, Remembered, Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.milestones import Milestone
+    from alertrouter.insight.record import Event
+
+
+class Stored(Remembered):
+    """Writes everything to a database as well."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self.batch = Batch({}, count(1))
+        self._store = store
+
+    def apply(self, changes: Changes) -> None:
+        super().apply(changes)
+        self.batch.add(changes, 0)
+
+    def note(self, event: Milestone | RenewalRecord) -> None:
+        super().note(event)
+        if isinstance(event, RenewalRecord):
+            self.batch.renewed(event)
+        else:
+            self.batch.milestone(event)
+
+    def write(self, timeline: Timeline) -> None:
+        """Commit it all."""
+        self.batch.move_ends(timeline.engine.take_moved())
+        self.batch.include_ends(1000)
+        self.batch.note("seen_at", timeline.now)
+        with self._store.database.writer() as connection, connection.begin():
+            for table in metadata.tables.values():
+                connection.execute(delete(table))
+            self.batch.write(connection, Statements(connection.dialect))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with contextlib.closing(Store.open(tmp_path, StillClock())) as opened:
+        yield opened
+
+
+def bare(event: Event) -> object:
+    """What a replay needs of an event."""
+    if isinstance(event, AlertTransition):
+        alert = event.alert
+        return (event.at, event.kind, alert.labels, alert.starts_at, alert.ends_at)
+    if isinstance(event, DecisionRecord):
+        return (
+            event.at,
+            event.slot,
+            event.tick,
+            event.outcome,
+            event.reason,
+            event.why_not,
+            set(event.firing),
+        )
+    if isinstance(event, AttemptRecord | SilenceChange | FlushRecord | RenewalRecord | Lapsed):
+        return repr(event) if not isinstance(event, SilenceChange) else event.silence.id
+    return milestone_row(event)
+
+
+@settings(
+    max_examples=15,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(stories, st.lists(st.sampled_from(["restart", "reload", "collect"]), max_size=3), st.integers(0, 1000))
+def test_what_was_written_is_the_record(
+    store: Store, story: list[Deed], disturbances: list[str], seed: int
+) -> None:
+    stored = Stored(store)
+    t = Timeline(
+        CONFIG, store=stored, answers=lambda _, at: Answer("temporary") if hash((seed, at)) % 3 else Answer()
+    )
+    for event in story:
+        event.happen(t)
+    for place, what in enumerate(disturbances, 1):
+        getattr(t.at(3500 + 400 * place), what)()
+    t.until(5500)
+    stored.write(t)
+
+    with store.reader() as connection:
+        record = StoreRecord(connection, "test")
+        found = list(record.events(0, LATEST))
+        verdict = verify(record, 0, LATEST)
+        assert record.complete_from == 0
+        assert record.complete_until == 5500 * SECOND
+    assert list(map(bare, found)) == list(map(bare, t.record().events(0, LATEST)))
+    assert not verdict.differing, verdict.differences
+    assert verdict.transitions == sum(isinstance(event, AlertTransition) for event in found)
+
+
+def test_a_database_without_a_checkpoint_says_so(store: Store) -> None:
+    with store.reader() as connection:
+        record = StoreRecord(connection, "old.db")
+        assert record.complete_from is None
+        with pytest.raises(RecordError, match=r"old\.db holds no checkpoint to begin with"):
+            list(record.events(0, LATEST))
+
+
+def test_what_does_not_fit_is_found(store: Store) -> None:
+    stored = Stored(store)
+    t = Timeline(store=stored)
+    t.at(0).fire("A")
+    t.at(10).silence('name="B"', ends=1000)
+    t.at(20).fire("B")
+    t.until(2000)
+    # Somebody takes the silence out of the record.
+    stored.batch.silence_versions.clear()
+    stored.write(t)
+
+    with store.reader() as connection:
+        verdict = verify(StoreRecord(connection, "test"), 0, LATEST)
+    assert verdict.differing
+    assert "sent, first notification; 1 firing, in a replay 2, not the same ones" in str(
+        verdict.differences[0]
+    )
