@@ -28,6 +28,18 @@ MUST_NOT_IMPORT = {
     "store": {"api", "cli", "daemon", "delivery", "integrations", "config"},
     "templating": {"engine", "store", "delivery", "api", "cli", "daemon", "integrations"},
     "delivery": {"api", "cli", "daemon", "store"},
+    "rules": {
+        "api",
+        "cli",
+        "daemon",
+        "engine",
+        "evaluator",
+        "intake",
+        "integrations",
+        "rules_daemon",
+        "store",
+        "web",
+    },
     "events": {"api", "cli", "daemon", "store", "integrations", "templating"},
     "tracing": {"api", "cli", "daemon", "store", "engine", "delivery", "integrations"},
 }

@@ -195,10 +195,12 @@ class LiveGroup:
 
     def remembered(self, evaluated_at: Moment, alerts: Mapping[int, Sequence[StoredRuleAlert]]) -> None:
         """Go on with what the store has of this group, by rule."""
-        self._evaluated_before = evaluated_at
+        now = self._world.clock.now()
+        set_back = evaluated_at - self.slots.at_or_before(now) if evaluated_at > now else 0
+        self._evaluated_before = evaluated_at - set_back
         for rule in self.rules:
             if isinstance(rule.rule, AlertingRule) and rule.identity in alerts:
-                rule.alerts = restore.remembered(each.alert for each in alerts[rule.identity])
+                rule.alerts = restore.remembered((each.alert for each in alerts[rule.identity]), set_back)
                 if self._world.writer is not None:
                     rule.series = rule.shown_series()
 

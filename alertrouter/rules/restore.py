@@ -11,6 +11,7 @@ from alertrouter.core.rule_state import AlertState, RuleAlertState
 from alertrouter.core.time import SECOND
 from alertrouter.rules.model import Dialect
 from alertrouter.rules.series import NAME
+from alertrouter.rules.state import shifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,12 +33,12 @@ class AfterPause(StrEnum):
     """The alert begins to wait anew."""
 
 
-def remembered(alerts: Iterable[RuleAlertState]) -> Alerts:
-    """The alerts of a rule as the store has them, to go on with.
+def remembered(alerts: Iterable[RuleAlertState], set_back: Duration = 0) -> Alerts:
+    """The alerts of a rule as the store has them, to go on with; the clock may have been set back meanwhile.
 
     Whether they were delivered before the process ended is not known, so all are told again at the first occasion.
     """
-    return {alert.labels: alert._replace(last_sent_at=None) for alert in alerts}
+    return {alert.labels: shifted(alert, -set_back)._replace(last_sent_at=None) for alert in alerts}
 
 
 def after_pause(

@@ -257,6 +257,7 @@ def restarted(story: Story, *rules: Rule, last: float, **fields: Any) -> Story:
     """Another process that goes on with what this one stored; the last evaluation was at that minute."""
     other = Story(*rules, writes=story.writes, options=story.options, **fields)
     other.backend = story.backend
+    other.clock.moment = moment(last)
     other.live = LiveGroup(other.live.group, other.world())
     by_rule: dict[int, list[StoredRuleAlert]] = {}
     for (rule, _), alert in story.rows.items():

@@ -185,6 +185,14 @@ async def test_what_is_within_the_tolerance_goes_on() -> None:
     await played.manager.stop()
 
 
+async def test_a_clock_that_was_set_back_meanwhile_is_followed() -> None:
+    played = await restored(-50)
+    await played.minutes(3)
+    assert [(each.at, each.starts) for each in played.sent] == [(-49, -60), (-47, -60)]
+    assert played.manager.groups()[0].counts.resets == 0
+    await played.manager.stop()
+
+
 @pytest.mark.parametrize("told", [True, False])
 async def test_rules_that_went_while_nobody_looked(*, told: bool) -> None:
     played = await restored(12, rule=alerting("Other", "other"), options=Options(resolve_removed=told))
