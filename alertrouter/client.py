@@ -18,10 +18,14 @@ import httpx
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 T = TypeVar("T")
 Query = list[tuple[str, str]]
+
+# Seconds until a stream must be connected, and in which it must give a sign of life.
+_CONNECT = 10.0
+_SILENCE = 60.0
 
 
 class Name(TypedDict):
@@ -145,6 +149,15 @@ class Trial(TypedDict):
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """A server-sent event; ``data`` is JSON, None for one that only moves the id on."""
+
+    id: str
+    kind: str
+    data: Any
+
+
 class HistoryPage(TypedDict):
     """Lines of history, newest first, and the ``before`` of the next page; alertrouter only."""
 
@@ -187,6 +200,7 @@ _POST_SILENCES = _Operation("POST", "/silences", "postSilences", {400: "BadReque
 _GET_SILENCE = _Operation("GET", "/silence/{silenceID}", "getSilence", _NOT_FOUND)
 _TEST_RECEIVER = _Operation("POST", "/receivers/{receiver}/test", "testReceiver", api="/api/alertrouter/v1")
 _HISTORY = _Operation("GET", "/history/{kind}", "history", api="/api/alertrouter/v1")
+_STREAM = _Operation("GET", "/stream", "stream", api="/api/alertrouter/v1")
 _DELETE_SILENCE = _Operation("DELETE", "/silence/{silenceID}", "deleteSilence", _NOT_FOUND)
 
 
@@ -252,6 +266,26 @@ class Client:
             raise
         return _decoded(_HISTORY, answer, HistoryPage)
 
+    def stream(self, query: Query, after: str) -> Iterator[ServerEvent]:
+        """What happens, as it happens, after the event with this id; ends when the connection does. ApiError."""
+        url = self._base + _STREAM.api + _STREAM.path + _query_text(query)
+        headers = {
+            "Accept": "text/event-stream, application/json",
+            **({"Last-Event-ID": after} if after else {}),
+        }
+        # The server gives a sign of life every 15 seconds.
+        timeout = httpx.Timeout(_CONNECT, read=_SILENCE)
+        try:
+            with self._http.stream(
+                "GET", url, headers=headers, timeout=timeout, auth=self._user or httpx.USE_CLIENT_DEFAULT
+            ) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _refusal(_STREAM, answer)
+                yield from _events(answer.iter_lines())
+        except httpx.HTTPError as error:
+            raise ApiError(f'Get "{url}": {_reason(error)}') from error
+
     def test_receiver(
         self,
         receiver: str,
@@ -315,6 +349,22 @@ class Client:
         if answer.status_code != 200:
             raise _refusal(operation, answer)
         return answer
+
+
+def _events(lines: Iterable[str]) -> Iterator[ServerEvent]:
+    fields: dict[str, str] = {}
+    last = ""
+    for line in lines:
+        if line:
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+            continue
+        last = fields.get("id", last)
+        if "data" in fields:
+            yield ServerEvent(last, fields.get("event", "message"), json.loads(fields["data"]))
+        elif "id" in fields:
+            yield ServerEvent(last, "", None)
+        fields = {}
 
 
 def _api_base(url: str) -> tuple[str, tuple[str, str] | None]:

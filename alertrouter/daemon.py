@@ -31,6 +31,7 @@ from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
 from alertrouter.events import EventMetrics, EventRecorder
 from alertrouter.external_url import external_url
+from alertrouter.follow import Follower
 from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
 from alertrouter.keep_history import HistoryKeeper
@@ -133,6 +134,7 @@ class Daemon:
         self._senders: ConfiguredSenders
         self._store: Store
         self._journal: Journal
+        self._follower: Follower
         self._intake: Intake
         self._delivery: Delivery
 
@@ -217,6 +219,8 @@ class Daemon:
         changes = engine.load(state, loaded_at, end_grace=grace)
         engine.watch(self._recorder)
         self._intake = Intake(engine, self.mode)
+        self._follower = Follower(self._store)
+        self._journal.on_commit = self._follower.ring
         self._journal.start()
         stack.push_async_callback(self._journal.close)
         stack.callback(self._write_the_last)
@@ -326,6 +330,7 @@ class Daemon:
         serving = asyncio.create_task(server.serve(sockets=list(sockets)))
         serving.add_done_callback(self._task_ended)
         stack.push_async_callback(server.end, serving)
+        stack.callback(self._follower.close)
         while not server.started and not serving.done():
             await let_others_run()
         for each in sockets:
@@ -568,6 +573,12 @@ class Daemon:
         if self._engine is not None:
             done = Action(self.clock.now(), action, subject, caller.user, caller.address, outcome)
             self._journal.acted(done)
+
+    @property
+    def follower(self) -> Follower:
+        """The end of the record."""
+        self.engine  # noqa: B018 - not loaded yet: say so
+        return self._follower
 
     def reader(self) -> AbstractContextManager[Connection]:
         """A connection to read what happened."""

@@ -16,6 +16,7 @@ from alertrouter.api.receivers import Receivers
 from alertrouter.api.rules_paths import rules_paths
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
+from alertrouter.api.stream import Streams
 from alertrouter.api.traced import Traced
 from alertrouter.external_url import route_prefix
 from alertrouter.web.pages import Pages
@@ -44,6 +45,7 @@ def create_app(
         get_concurrency=settings.web_get_concurrency,
         timeout=settings.web_timeout,
     )
+    app = Streams(app, router=router, prefix=prefix)
     if settings.web_read_only:
         app = ReadOnly(app, prefix=prefix)
     if settings.web_config_file:

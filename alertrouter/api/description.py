@@ -11,6 +11,7 @@ from alertrouter import __version__
 from alertrouter.api.http import Answer, json_answer
 from alertrouter.core.reason import FailureReason, NotSent, Reason
 from alertrouter.engine.changes import Outcome, Transition
+from alertrouter.insight.happenings import KINDS
 from alertrouter.wire import past
 from alertrouter.wire.writing import encode
 
@@ -163,6 +164,19 @@ def description() -> bytes:
         f"{BASE}/history/{name}": _get(about, f"history_{name}", schema, [*own, *_ALWAYS])
         for (name, (about, _, own)), schema in zip(_HISTORY.items(), schemas, strict=True)
     }
+    paths[f"{BASE}/stream"] = _get(
+        "What happens, as server-sent events",
+        "stream",
+        {"type": "string"},
+        [
+            _FILTER,
+            _several("kind", "What to tell of; alerts and notifications by default.", KINDS),
+            _parameter(
+                "after", "The id of the event after which to begin; the header Last-Event-ID goes before it."
+            ),
+        ],
+        "text/event-stream",
+    )
     return encode(
         {
             "openapi": "3.1.0",
@@ -177,14 +191,16 @@ def description() -> bytes:
     )
 
 
-def _get(about: str, operation: str, schema: Any, parameters: list[Parameter]) -> dict[str, Any]:
+def _get(
+    about: str, operation: str, schema: Any, parameters: list[Parameter], content: str = "application/json"
+) -> dict[str, Any]:
     return {
         "get": {
             "summary": about,
             "operationId": operation,
             "parameters": parameters,
             "responses": {
-                "200": {"description": about, "content": {"application/json": {"schema": schema}}},
+                "200": {"description": about, "content": {content: {"schema": schema}}},
                 "400": {"description": "A parameter cannot be understood", **_ERROR},
                 "503": {"description": "The state is being loaded, or the database cannot be read", **_ERROR},
             },

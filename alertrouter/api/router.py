@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alertrouter.delivery.status import LaneStatus, TrialOutcome
     from alertrouter.engine.engine import Engine
     from alertrouter.engine.group import AggregationGroup
+    from alertrouter.follow import Follower
     from alertrouter.peer import Peer
 
 
@@ -92,6 +93,10 @@ class Router(Protocol):
 
     def reader(self) -> AbstractContextManager[Connection]:
         """A connection for ``store.history``; to be used in a thread. Raises ``UnavailableError`` or ``StoreError``."""
+
+    @property
+    def follower(self) -> Follower:
+        """The end of the record. Raises ``UnavailableError`` until there is one."""
 
     async def reload(self) -> None:
         """Read the configuration file and go on under it. Raises ``ReloadError``."""

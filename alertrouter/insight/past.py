@@ -133,7 +133,7 @@ def _known(name: str, texts: Sequence[str], known: Iterable[str]) -> Sequence[st
 def alerts(connection: Connection, asked: Question) -> past.Page[past.AlertLine]:
     """What became of the alerts that pass the matchers."""
     page = history.transitions(connection, asked.span(), matchers=asked.matchers, kinds=asked.kinds)
-    return _shown(page, _alert)
+    return _shown(page, alert_line)
 
 
 def notifications(connection: Connection, asked: Question) -> past.Page[past.NotificationLine]:
@@ -187,7 +187,8 @@ def _shown(page: Page[_Record], show: Callable[[_Record], past.Line]) -> past.Pa
     return past.Page(lines=[show(line) for line in page.lines], older=older)
 
 
-def _alert(line: AlertTransition) -> past.AlertLine:
+def alert_line(line: AlertTransition) -> past.AlertLine:
+    """As it is shown."""
     alert = line.alert
     return past.AlertLine(
         at=format_milliseconds(line.at),

@@ -6,7 +6,8 @@ Queries block; call these from a thread, with a connection of ``Store.reader``. 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import func, select
 
@@ -16,6 +17,7 @@ from alertrouter.store.chunk import Wanted
 from alertrouter.store.find import labels_of
 from alertrouter.store.span import Cursor, Page, Span
 from alertrouter.store.tables import (
+    NUMBERED,
     actions,
     alert_transitions,
     alerts,
@@ -30,7 +32,7 @@ from alertrouter.store.tables import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
-    from sqlalchemy import Column, ColumnElement, Connection, Select
+    from sqlalchemy import Column, ColumnElement, Connection, Select, Table
 
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
@@ -55,7 +57,10 @@ __all__ = [
     "attempts_of",
     "decision_key",
     "decision_records",
+    "happened_after",
+    "is_gone",
     "labels_of",
+    "last_number",
     "reload_records",
     "silence_changes",
     "transitions",
@@ -104,26 +109,7 @@ def transitions(
     table = alert_transitions.c
     conditions = [table.kind.in_([kind.value for kind in kinds])] if kinds else []
     found = find.search(connection, find.TRANSITIONS, span, Wanted(matchers, identities), *conditions)
-    # The annotations of then are those that the next transition which changed them replaced.
-    later = alert_transitions.alias("later").c
-    replaced = (
-        select(later.replaced_annotations)
-        .where(later.identity == table.identity, later.id > table.id, later.at >= table.at)
-        .where(later.replaced_annotations.is_not(None))
-        .order_by(later.at, later.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            *list(table)[1:],
-            func.coalesce(alerts.c.labels, past_alerts.c.labels),
-            func.coalesce(replaced, alerts.c.annotations),
-        )
-        .outerjoin(alerts, alerts.c.identity == table.identity)
-        .outerjoin(past_alerts, past_alerts.c.identity == table.identity)
-    )
-    return _page(connection, query, table.id, found, lambda row: rows.to_transition(row[:6], row[6], row[7]))
+    return _page(connection, _TRANSITIONS, found)
 
 
 def decision_records(
@@ -152,10 +138,7 @@ def decision_records(
     if reasons:
         conditions.append(table.reason.in_(reasons) | table.why_not.in_(reasons) | table.failure.in_(reasons))
     found = find.search(connection, find.DECISIONS, span, Wanted(matchers, identities), *conditions)
-    query = select(
-        *list(table)[1:], group_names.c.route, group_names.c.labels, group_names.c.group_key
-    ).outerjoin(group_names, group_names.c.id == table.group_id)
-    return _page(connection, query, table.id, found, lambda row: rows.to_decision(row[:16], *row[16:]))
+    return _page(connection, _DECISIONS, found)
 
 
 def attempt_records(
@@ -165,10 +148,7 @@ def attempt_records(
     table = attempts.c
     conditions = [] if receiver is None else [table.receiver == receiver]
     found = find.scan(connection, table.id, table.started_at, span, *conditions)
-    query = select(*list(table)[1:], group_names.c.route, group_names.c.labels).outerjoin(
-        group_names, group_names.c.id == table.group_id
-    )
-    return _page(connection, query, table.id, found, lambda row: rows.to_attempt(row[:9], *row[9:]))
+    return _page(connection, _ATTEMPTS, found)
 
 
 def attempts_of(
@@ -179,14 +159,11 @@ def attempts_of(
     wanted = {decision_key(each) for each in records if each.attempts}
     found: dict[DecisionKey, list[AttemptRecord]] = {}
     for since, until, groups in _stretches(records):
-        query = (
-            select(*list(table)[1:], group_names.c.route, group_names.c.labels)
-            .outerjoin(group_names, group_names.c.id == table.group_id)
-            .where(table.started_at >= since, table.started_at <= until, table.group_id.in_(groups))
-            .order_by(table.started_at, table.id)
-        )
+        query = _ATTEMPTS.query.where(
+            table.started_at >= since, table.started_at <= until, table.group_id.in_(groups)
+        ).order_by(table.started_at, table.id)
         for row in connection.execute(query):
-            record = rows.to_attempt(row[:9], *row[9:])
+            record = _ATTEMPTS.make(row)
             key = (row[1], record.slot.receiver, record.slot.integration, record.tick)
             if key in wanted:
                 found.setdefault(key, []).append(record)
@@ -225,14 +202,14 @@ def silence_changes(
     table = silence_versions.c
     conditions = [] if silence_id is None else [table.silence_id == silence_id]
     found = find.scan(connection, table.id, table.at, span, *conditions)
-    return _page(connection, select(*list(table)[1:]), table.id, found, rows.to_silence_change)
+    return _page(connection, _SILENCES, found)
 
 
 def reload_records(connection: Connection, span: Span) -> Page[Reload]:
     """Which configurations were in force."""
     table = reloads.c
     found = find.scan(connection, table.id, table.at, span)
-    return _page(connection, select(*list(table)[1:]), table.id, found, Reload._make)
+    return _page(connection, _RELOADS, found)
 
 
 def action_records(connection: Connection, span: Span, *, author: str | None = None) -> Page[Action]:
@@ -240,31 +217,115 @@ def action_records(connection: Connection, span: Span, *, author: str | None = N
     table = actions.c
     conditions = [] if author is None else [table.author == author]
     found = find.scan(connection, table.id, table.at, span, *conditions)
-    return _page(connection, select(*list(table)[1:]), table.id, found, Action._make)
+    return _page(connection, _ACTIONS, found)
 
 
-def _page(
-    connection: Connection,
-    query: Select[Any],
-    number: Column[int],
-    found: find.Found,
-    make: Callable[[Sequence[Any]], _Line],
-) -> Page[_Line]:
-    numbers = [key.number for key in found.keys]
+def happened_after(connection: Connection, number: int, limit: int) -> tuple[list[tuple[int, Any]], int]:
+    """The first lines with a greater number, whatever they tell of, in order; and the number up to which these are all."""
+    found: list[tuple[int, Any]] = []
+    horizons = []
+    for shape in (_TRANSITIONS, _DECISIONS, _SILENCES, _RELOADS, _ACTIONS):
+        query = select(shape.number).where(shape.number > number).order_by(shape.number).limit(limit)
+        numbers = list(connection.execute(query).scalars())
+        found += _lines(connection, shape, numbers)
+        if len(numbers) == limit:
+            horizons.append(numbers[-1])
+    horizon = min(horizons, default=max([number, *[each for each, _ in found]]))
+    return sorted([line for line in found if line[0] <= horizon], key=lambda line: line[0]), horizon
+
+
+def last_number(connection: Connection) -> int:
+    """The number of the youngest line of history; 0 when there is none."""
+    return max(connection.execute(select(func.max(table.c.id))).scalar() or 0 for table in NUMBERED)
+
+
+def is_gone(connection: Connection, number: int) -> bool:
+    """Whether lines that came after this number were deleted."""
+    younger = [connection.execute(select(func.min(table.c.id))).scalar() for table in NUMBERED]
+    oldest = min((each for each in younger if each is not None), default=number)
+    return oldest > number + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape(Generic[_Line]):
+    """How lines of a kind are read: the query for their rows, and what makes lines of these."""
+
+    number: Column[int]
+    query: Select[Any]
+    make: Callable[[Sequence[Any]], _Line]
+
+
+def _transitions_shape() -> _Shape[AlertTransition]:
+    table = alert_transitions.c
+    # The annotations of then are those that the next transition which changed them replaced.
+    later = alert_transitions.alias("later").c
+    replaced = (
+        select(later.replaced_annotations)
+        .where(later.identity == table.identity, later.id > table.id, later.at >= table.at)
+        .where(later.replaced_annotations.is_not(None))
+        .order_by(later.at, later.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            *list(table)[1:],
+            func.coalesce(alerts.c.labels, past_alerts.c.labels),
+            func.coalesce(replaced, alerts.c.annotations),
+        )
+        .outerjoin(alerts, alerts.c.identity == table.identity)
+        .outerjoin(past_alerts, past_alerts.c.identity == table.identity)
+    )
+    return _Shape(table.id, query, lambda row: rows.to_transition(row[:6], row[6], row[7]))
+
+
+def _named(table: Table, *names: Column[str]) -> Select[Any]:
+    """The rows of a table, and what their groups are called."""
+    return select(*list(table.c)[1:], *names).outerjoin(group_names, group_names.c.id == table.c.group_id)
+
+
+def _plain(table: Table) -> Select[Any]:
+    return select(*list(table.c)[1:])
+
+
+_names = group_names.c
+_TRANSITIONS = _transitions_shape()
+_DECISIONS = _Shape(
+    decisions.c.id,
+    _named(decisions, _names.route, _names.labels, _names.group_key),
+    lambda row: rows.to_decision(row[:16], *row[16:19]),
+)
+_ATTEMPTS = _Shape(
+    attempts.c.id,
+    _named(attempts, _names.route, _names.labels),
+    lambda row: rows.to_attempt(row[:9], *row[9:11]),
+)
+_SILENCES = _Shape(silence_versions.c.id, _plain(silence_versions), rows.to_silence_change)
+_RELOADS = _Shape(reloads.c.id, _plain(reloads), Reload._make)
+_ACTIONS = _Shape(actions.c.id, _plain(actions), Action._make)
+
+
+def _page(connection: Connection, shape: _Shape[_Line], found: find.Found) -> Page[_Line]:
+    lines = _lines(connection, shape, [key.number for key in found.keys])
+    return Page([line for _, line in lines], found.older)
+
+
+def _lines(connection: Connection, shape: _Shape[_Line], numbers: Sequence[int]) -> list[tuple[int, _Line]]:
+    """The lines with these numbers, in their order, each with its number."""
     row_by_number: dict[int, Sequence[Any]] = {}
-    query = query.add_columns(number.label("page_number"))
+    query = shape.query.add_columns(shape.number.label("page_number"))
     for begin in range(0, len(numbers), _ROWS_AT_ONCE):
-        some = query.where(number.in_(numbers[begin : begin + _ROWS_AT_ONCE]))
+        some = query.where(shape.number.in_(numbers[begin : begin + _ROWS_AT_ONCE]))
         row_by_number |= {row[-1]: row[:-1] for row in connection.execute(some)}
-    lines: list[_Line] = []
+    lines: list[tuple[int, _Line]] = []
     for each in numbers:
         if (row := row_by_number.get(each)) is None:
             continue  # its time was over meanwhile
         try:
-            lines.append(make(row))
+            lines.append((each, shape.make(row)))
         except ValueError as error:
             log.warning("a line of history was left out", extra={"number": each, "because": str(error)})
-    return Page(lines, found.older)
+    return lines
 
 
 _ROWS_AT_ONCE = 500

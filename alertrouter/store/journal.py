@@ -43,7 +43,7 @@ class Journal:
 
     ``state`` gives the engine's whole state, ``on_health`` is called on the loop when the database begins or ceases to
     fail; ``problem`` says what is wrong. ``commits`` and ``lost_history`` (lines that did not fit the memory while the
-    database was down) count since the start.
+    database was down) count since the start. ``on_commit`` is called on the loop after each.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Journal:
         self.problem: StoreError | None = None
         self.commits = 0
         self.lost_history = 0
+        self.on_commit: Callable[[], None] | None = None
         self._state = state
         self._on_health = on_health
         self._queue: queue.SimpleQueue[Entry] = queue.SimpleQueue()
@@ -206,6 +207,8 @@ class Journal:
     def committed(self, futures: list[asyncio.Future[None]]) -> None:
         """These are in the database."""
         self.commits += 1
+        if self.on_commit is not None:
+            self.on_commit()
         for future in futures:
             if not future.done():
                 future.set_result(None)

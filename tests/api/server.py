@@ -24,6 +24,7 @@ from alertrouter.core.time import SECOND, Moment, parse_timestamp
 from alertrouter.delivery.status import LaneStatus, TrialOutcome
 from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.group import AggregationGroup
+from alertrouter.follow import Follower
 from alertrouter.intake import Intake
 from alertrouter.metrics import Metrics
 from alertrouter.peer import own_peer
@@ -126,6 +127,11 @@ class Router:
     def reader(self) -> AbstractContextManager[Connection]:
         assert self.store is not None
         return self.store.reader()
+
+    @property
+    def follower(self) -> Follower:
+        assert self.store is not None
+        return Follower(self.store)
 
     async def reload(self) -> None:
         self.reloads += 1
