@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import base64
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 from multidict import CIMultiDict
 
 from alertrouter import ALERTMANAGER_VERSION, tracing
 from alertrouter.delivery.errors import TemporaryError
-from alertrouter.http_client.direct import DirectWire
+from alertrouter.http_client.direct import DirectWire, PreparedPost
 from alertrouter.http_client.files import read_credential
 from alertrouter.http_client.oauth2 import TokenSource
 from alertrouter.http_client.proxy import Proxies, from_environment
@@ -125,6 +125,32 @@ class HttpClient:
                 span.fail(f"answered {answer.status_code}")
             return answer
 
+    def repeated_post(self, url: str, headers: Mapping[str, str]) -> RepeatedPost:
+        """A POST that is sent again and again, with another body each time."""
+        return RepeatedPost(self, url, headers)
+
+    async def prepared(self, url: str, headers: Mapping[str, str]) -> Prepared | None:
+        """A POST as far as it is always the same; None when something about it may change from one to the next."""
+        pool = await self._current_pool()
+        config = self._config
+        read_anew = [path for header in config.http_headers.values() for path in header.files]
+        if config.basic_auth is not None:
+            read_anew += [config.basic_auth.username_file, config.basic_auth.password_file]
+        if config.authorization is not None:
+            read_anew.append(config.authorization.credentials_file)
+        wire = pool.wire_for(None)
+        if any(read_anew) or self._tokens or self._proxies or not isinstance(wire, DirectWire):
+            return None
+        whole, plain_url = await self._headers(url, headers, away=False)
+        return Prepared(pool, wire, wire.prepare(plain_url, whole))
+
+    def is_current(self, prepared: Prepared) -> bool:
+        """Whether the TLS files are still those that this was prepared with."""
+        try:
+            return self._tls.current() is prepared.pool.context
+        except ValueError:
+            return False
+
     async def aclose(self) -> None:
         """Close the connections, each when its request is answered."""
         await self._pool.retire()
@@ -218,6 +244,48 @@ class HttpClient:
             self._longest_answer,
             http2=self._config.enable_http2,
         )
+
+
+class Prepared(NamedTuple):
+    """A POST without its body, and the connections it is for."""
+
+    pool: _Pool
+    wire: DirectWire
+    post: PreparedPost
+
+
+class RepeatedPost:
+    """A POST with another body each time: most of the work on its head is done once. Made by `HttpClient.repeated_post`.
+
+    Where credentials are read anew for each request, or it goes through a proxy, it is sent as any other.
+    """
+
+    def __init__(self, client: HttpClient, url: str, headers: Mapping[str, str]) -> None:
+        self._client = client
+        self._url = url
+        self._headers = headers
+        self._prepared: Prepared | None = None
+        self._changes = False
+
+    async def send(self, content: bytes) -> Response:
+        """Send it and read the answer; errors are those of `HttpClient.request`."""
+        client = self._client
+        prepared = self._prepared
+        if not self._changes and (prepared is None or not client.is_current(prepared)):
+            prepared = self._prepared = await client.prepared(self._url, self._headers)
+            self._changes = prepared is None
+        if prepared is None or tracing.headers():
+            return await client.post(self._url, content=content, headers=self._headers)
+        pool = prepared.pool
+        pool.in_flight += 1
+        try:
+            answer = await prepared.wire.post(prepared.post, content)
+        finally:
+            pool.in_flight -= 1
+            await pool.close_if_done()
+        if answer.status_code in _REDIRECTS:
+            return await client.post(self._url, content=content, headers=self._headers)
+        return answer
 
 
 class _Pool:

@@ -62,6 +62,22 @@ class DirectWire:
         except ValueError:
             raise RejectedError(f'{method} "<redacted>": the URL is not valid') from None
         request = _request(method, target, host, headers, body)
+        return await self._exchanged(method, place, request)
+
+    def prepare(self, url: str, headers: CIMultiDict[str]) -> PreparedPost:
+        """All of a POST but its body, to be sent again and again; RejectedError when the URL is none."""
+        try:
+            place, host, target = _parts(url)
+        except ValueError:
+            raise RejectedError('POST "<redacted>": the URL is not valid') from None
+        return PreparedPost(place, _request("POST", target, host, headers, None)[:-2])
+
+    async def post(self, prepared: PreparedPost, body: bytes) -> Response:
+        """Send it with this body and read the answer; TemporaryError when there is none."""
+        request = b"%bContent-Length: %d\r\n\r\n%b" % (prepared.head, len(body), body)
+        return await self._exchanged("POST", prepared.place, request)
+
+    async def _exchanged(self, method: str, place: _Place, request: bytes) -> Response:
         try:
             connection = self._take(place) or await self._connect(place)
             response = await connection.exchange(request, has_body=method != "HEAD")
@@ -108,6 +124,13 @@ class DirectWire:
             ssl_handshake_timeout=_HANDSHAKE_SECONDS if secure else None,
         )
         return connection
+
+
+class PreparedPost(NamedTuple):
+    """A POST without its body: whom it goes to, and its head as far as that does not depend on the body."""
+
+    place: _Place
+    head: bytes
 
 
 class _NoAnswerError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus, urlsplit
@@ -55,8 +56,10 @@ class HttpBackend:
         self._http = HttpClient(config, clock, longest_answer=LONGEST_ANSWER)
         self._scrub = Scrubber(secrets_of([config, list(urls)])).scrub
         self._first = 0
-        self._free = asyncio.Semaphore(config.concurrency)
+        self._free = config.concurrency
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._headers = self._base_headers()
+        self._posts = [self._http.repeated_post(url, self._headers) for url in self._urls]
         self._parameters = "".join(_parameters(config.params))
 
     async def query(
@@ -81,8 +84,8 @@ class HttpBackend:
             f"&timeout={_timeout_text(timeout)}{parameters}"
         )
         try:
-            async with asyncio.timeout(timeout / SECOND), self._free:
-                response = await self._ask(form, headers, self._clock.now() + timeout)
+            async with asyncio.timeout(timeout / SECOND):
+                response = await self._in_turn(form, headers, self._clock.now() + timeout)
         except TimeoutError:
             # Another backend may be better off.
             self._first = (self._first + 1) % len(self._urls)
@@ -95,6 +98,33 @@ class HttpBackend:
         """Close the connections, each when its query is answered."""
         await self._http.aclose()
 
+    async def _in_turn(self, form: str, headers: Mapping[str, str], deadline: Moment) -> Response:
+        """Ask when fewer than ``concurrency`` others do; who came first is first."""
+        if self._free:
+            self._free -= 1
+        else:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._pass_on()
+                raise
+        try:
+            return await self._ask(form, headers, deadline)
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Somebody is done: the next may ask."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
     async def _ask(self, form: str, headers: Mapping[str, str], deadline: Moment) -> Response:
         """The first answer that is one; the last one, or the last failure, when there is none."""
         attempts = max(2, len(self._urls))
@@ -103,7 +133,7 @@ class HttpBackend:
             place = (first + attempt - 1) % len(self._urls)
             pause = 0 if len(self._urls) > 1 else _PAUSE
             try:
-                response = await self._send(self._urls[place], form, headers)
+                response = await self._send(place, form, headers)
             except TemporaryError as error:
                 failure = error
                 if attempt == attempts or self._clock.now() + pause >= deadline:
@@ -122,10 +152,13 @@ class HttpBackend:
                 await self._clock.sleep_for(pause)
         raise QueryError(self._failure(place, failure), kind="unreachable")
 
-    async def _send(self, url: str, form: str, headers: Mapping[str, str]) -> Response:
+    async def _send(self, place: int, form: str, headers: Mapping[str, str]) -> Response:
+        url = self._urls[place]
         if self._config.method == "GET":
             separator = "&" if "?" in url else "?"
             return await self._http.request("GET", f"{url}{separator}{form}", headers=headers)
+        if headers is self._headers:
+            return await self._posts[place].send(form.encode())
         return await self._http.request("POST", url, content=form.encode(), headers=headers)
 
     def _failure(self, place: int, error: DeliveryError) -> str:

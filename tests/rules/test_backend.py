@@ -482,3 +482,52 @@ async def test_a_query_that_is_cancelled_leaves_no_connection_behind() -> None:
 
         server.answer_with(vector())
         assert (await backend.query("up", AT, timeout=LIMIT)).samples == []
+
+
+async def test_a_backend_that_has_moved_is_followed() -> None:
+    async with HttpReceiver() as old, HttpReceiver() as new, connected(old.url()) as backend:
+        old.answer_with(Answer(307, b"", {"Location": new.url("/api/v1/query")}))
+        new.answer_with(vector(({"a": "b"}, "1")))
+        for _ in range(2):
+            assert len((await backend.query("up", AT, timeout=LIMIT)).samples) == 1
+
+    assert form(new.requests[0])["query"] == ["up"]
+    assert new.requests[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+async def test_a_new_certificate_authority_is_used_from_the_next_query_on(tmp_path: Any) -> None:
+    old, new = trustme.CA(), trustme.CA()
+    file = tmp_path / "ca.pem"
+    new.cert_pem.write_to_path(file)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    new.issue_cert("127.0.0.1").configure_cert(context)
+    async with (
+        HttpReceiver(context) as server,
+        connected(server.url(), tls_config={"ca_file": str(file)}) as backend,
+    ):
+        server.answer_with(vector())
+        await backend.query("up", AT, timeout=LIMIT)
+        file.write_bytes(old.cert_pem.bytes() + b"\n")
+        with pytest.raises(QueryError, match="TLS: the certificate is not accepted"):
+            await backend.query("up", AT, timeout=LIMIT)
+        file.write_bytes(new.cert_pem.bytes() + b"\n\n")
+        await backend.query("up", AT, timeout=LIMIT)
+
+
+async def test_queries_wait_for_their_turn_in_order_and_one_that_is_given_up_makes_room() -> None:
+    async with (
+        HttpReceiver() as server,
+        connected(server.url(), concurrency=1, clock=SystemClock()) as backend,
+    ):
+        server.answer_with(Misbehave.HANG, vector())
+        first = asyncio.create_task(backend.query("first", AT, timeout=200 * MILLISECOND))
+        await server.wait_for(1)
+        second = asyncio.create_task(backend.query("second", AT, timeout=50 * MILLISECOND))
+        third = asyncio.create_task(backend.query("third", AT, timeout=LIMIT))
+        with pytest.raises(QueryError, match="timed out"):
+            await second
+        with pytest.raises(QueryError, match="timed out"):
+            await first
+        await third
+
+    assert [form(request)["query"] for request in server.requests] == [["first"], ["third"]]
