@@ -18,7 +18,7 @@ from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs, tracing
 from alertrouter.api.app import create_app
 from alertrouter.api.caller import BY_SIGNAL
 from alertrouter.api.router import ReloadError, UnavailableError
-from alertrouter.clock import ClockWatch, SystemClock, Timer, let_others_run
+from alertrouter.clock import ClockWatch, SystemClock, Timer, let_others_run, process_started
 from alertrouter.config import ConfigError, Configuration, load
 from alertrouter.core.notification import Notification
 from alertrouter.core.reason import Reason
@@ -101,7 +101,7 @@ def run(settings: Settings) -> int:
         mode = matcher_mode(settings)
         check(settings)
         with asyncio.Runner(loop_factory=event_loop()) as runner:
-            runner.run(Daemon(settings, SystemClock(), mode).run())
+            runner.run(Daemon(settings, SystemClock(), mode, started_at=process_started()).run())
     except (FatalError, ListenError, ConfigError, StoreError, TemplateError) as error:
         log.error("alertmanager exited with error", extra={"err": str(error)})  # noqa: TRY400 - a message, not a bug
         return 1
@@ -111,12 +111,14 @@ def run(settings: Settings) -> int:
 class Daemon:
     """One running daemon. It is the `Router` of the API and the ledger, senders and messages of delivery."""
 
-    def __init__(self, settings: Settings, clock: Timer, mode: Mode) -> None:
+    def __init__(
+        self, settings: Settings, clock: Timer, mode: Mode, *, started_at: Moment | None = None
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.mode = mode
         self.metrics = Metrics(settings.features)
-        self._started_at = clock.now()
+        self._started_at = clock.now() if started_at is None else started_at
         self.peer = own_peer(settings, self._started_at)
         self.metrics.member(self.peer)
         self._engine: Engine | None = None

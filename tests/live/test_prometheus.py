@@ -128,7 +128,48 @@ WAYS = {
 
 # Prometheus takes five seconds from its start to see where to post.
 _FIRES = 11
+# Built as the official alerts and dashboards are, on the same series: what is true of a healthy lone Alertmanager.
+_OURS = 'job="alertrouter"'
+HEALTHY = tuple(
+    each.replace("OURS", _OURS)
+    for each in (
+        "max_over_time(alertmanager_config_last_reload_successful{OURS}[1m]) == 1",
+        (
+            "max_over_time(alertmanager_cluster_members{OURS}[1m])"
+            " == on (job) group_left count by (job) (max_over_time(alertmanager_cluster_members{OURS}[1m]))"
+        ),
+        "alertmanager_cluster_failed_peers{OURS} == 0",
+        'count by (job) (count_values by (job) ("config_hash", alertmanager_config_hash{OURS})) == 1',
+        "changes(process_start_time_seconds{OURS}[1m]) == 0",
+        (
+            "rate(alertmanager_notifications_failed_total{OURS}[1m])"
+            ' / ignoring (reason) group_left rate(alertmanager_notifications_total{integration="webhook", OURS}[1m]) == 0'
+        ),
+        (
+            'min by (job, integration) (rate(alertmanager_notifications_failed_total{integration=~"webhook|email", OURS}[1m])'
+            ' / ignoring (reason) group_left rate(alertmanager_notifications_total{integration=~"webhook|email", OURS}[1m])) == 0'
+        ),
+        "sum by (job, instance) (alertmanager_alerts{OURS}) > 0",
+        "sum by (instance) (rate(alertmanager_alerts_received_total{OURS}[1m])) > 0",
+        "sum by (instance) (rate(alertmanager_alerts_invalid_total{OURS}[1m])) == 0",
+        'sum by (integration) (rate(alertmanager_notifications_total{integration="webhook", OURS}[1m])) > 0',
+        (
+            "histogram_quantile(0.99, sum by (le, instance)"
+            ' (rate(alertmanager_notification_latency_seconds_bucket{integration="webhook", OURS}[1m]))) > 0'
+        ),
+        (
+            'sum by (instance) (rate(alertmanager_notification_latency_seconds_sum{integration="webhook", OURS}[1m]))'
+            ' / sum by (instance) (rate(alertmanager_notification_latency_seconds_count{integration="webhook", OURS}[1m])) > 0'
+        ),
+        'alertmanager_build_info{version=~"[0-9]+[.][0-9]+[.][0-9]+", goversion!="", OURS} == 1',
+        "process_resident_memory_bytes{OURS} > 0",
+        "rate(process_cpu_seconds_total{OURS}[1m]) > 0",
+        'sum by (state) (alertmanager_silences{state="active", OURS}) == 0',
+        'alertmanager_http_request_duration_seconds_bucket{le=~"1(.0)?", handler="/api/v2/alerts", method="post", code="200", OURS} > 0',
+    )
+)
 QUERIES = (
+    *HEALTHY,
     'up{job="alertrouter"}',
     'alertmanager_notifications_total{integration="webhook"} > 0',
     'sum(alertmanager_alerts_received_total{status="firing"}) > 2',
@@ -304,3 +345,4 @@ def test_prometheus_can_read_our_metrics(one: Seen) -> None:
     assert one.queried['alertmanager_notifications_total{integration="webhook"} > 0'] != []
     assert one.queried['sum(alertmanager_alerts_received_total{status="firing"}) > 2'] != []
     assert one.queried["count(alertmanager_build_info)"] == [1]
+    assert [query for query in HEALTHY if not one.queried[query]] == []
