@@ -532,4 +532,4 @@ class LiveGroup:
                 extra={"group": self.group.key, "rule": rule.name, "err": str(error)},
             )
             return {}
-        return restore.former_alerts(active_at.samples, seen_at.samples)
+        return restore.former_alerts(active_at.samples, seen_at.samples, options.external_labels)

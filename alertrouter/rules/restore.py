@@ -97,8 +97,10 @@ def lookup(rule: AlertingRule, tolerance: Duration, dialect: Dialect) -> Lookup:
     return Lookup(selector, f"timestamp({selector})", {"lookback_delta": (f"{seconds}s",)})
 
 
-def former_alerts(active_at: Iterable[Sample], seen_at: Iterable[Sample]) -> dict[Labels, FormerAlert]:
-    """The answers to both queries, by the labels of the alerts."""
+def former_alerts(
+    active_at: Iterable[Sample], seen_at: Iterable[Sample], external_labels: Mapping[str, str]
+) -> dict[Labels, FormerAlert]:
+    """The answers to both queries, by the labels of the alerts, with those that were added when they were written and without."""
     seen = {_labels(sample): sample.value for sample in seen_at}
     found = {}
     for sample in active_at:
@@ -106,7 +108,9 @@ def former_alerts(active_at: Iterable[Sample], seen_at: Iterable[Sample]) -> dic
         written = seen.get(labels)
         if isinstance(sample.value, float) and isinstance(written, float):
             # The value is cut to whole seconds.
-            found[labels] = FormerAlert(int(sample.value) * SECOND, round(written * SECOND))
+            found[labels] = former = FormerAlert(int(sample.value) * SECOND, round(written * SECOND))
+            own = [(name, text) for name, text in labels.items() if external_labels.get(name) != text]
+            found.setdefault(Labels.in_order(own), former)
     return found
 
 

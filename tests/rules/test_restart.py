@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from alertrouter.core.time import MINUTE, SECOND, Duration
@@ -116,13 +118,18 @@ def test_series_that_ended_during_the_pause_are_ended() -> None:
 
 
 def looking_back(
-    rule: AlertingRule, *, active: float, seen: float | None, options: Options | None = None
+    rule: AlertingRule,
+    *,
+    active: float,
+    seen: float | None,
+    options: Options | None = None,
+    written: Mapping[str, str] = {},
 ) -> Story:
     """A first evaluation of somebody whose store is empty, with what the backend remembers."""
     story = Story(rule, options=options)
     story.answer([sample(instance="a", __name__="up")])
     selector = 'ALERTS_FOR_STATE{alertname="Down",severity="page"}'
-    former = {"alertname": "Down", "severity": "page", "instance": "a"}
+    former = {"alertname": "Down", "severity": "page", "instance": "a", **written}
 
     def at(value: float) -> Result:
         # A series that ended is not in the answer.
@@ -158,6 +165,16 @@ def test_the_backend_remembers_what_the_store_does_not(
     assert story.sent[0].starts == fires
     # Asked once.
     assert len([text for text, _ in story.backend.asked if "ALERTS_FOR_STATE" in text]) == 2
+
+
+@pytest.mark.parametrize(("written", "active_at"), [({"dc": "a"}, 6), ({"dc": "b"}, 16)])
+def test_what_is_written_has_external_labels_of_which_alerts_know_nothing(
+    written: dict[str, str], active_at: float
+) -> None:
+    options = Options(resend_on_query_error=False, external_labels={"dc": "a"})
+    story = looking_back(held(30 * MINUTE), active=0, seen=10, options=options, written=written)
+    story.evaluate(16)
+    assert minutes(story.alert().active_at) == active_at
 
 
 def test_short_rules_are_not_read_back() -> None:  # R108
