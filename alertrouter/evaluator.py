@@ -17,7 +17,6 @@ from alertrouter.core.matcher_syntax import Mode, is_valid_label_name
 from alertrouter.rules.alertmanagers import AlertmanagerNotifier
 from alertrouter.rules.backend import HttpBackend
 from alertrouter.rules.in_process import InProcessNotifier
-from alertrouter.rules.live_group import World
 from alertrouter.rules.load import load
 from alertrouter.rules.manager import Manager
 from alertrouter.rules.model import RuleError
@@ -32,6 +31,7 @@ from alertrouter.rules.remote_write import RemoteWriter, RemoteWriters
 from alertrouter.rules.restore import AfterPause
 from alertrouter.rules.rule_metrics import RuleCollector
 from alertrouter.rules.wire_metrics import NotifierMetrics, WriteMetrics
+from alertrouter.rules.world import World
 from alertrouter.startup import FatalError
 
 if TYPE_CHECKING:

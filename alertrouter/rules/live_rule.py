@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus
 
 import xxhash
 
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     Ask = Callable[[Sequence[str]], Awaitable[None]]
     Yield = Callable[[], Awaitable[None]]
 
+_STRING_OR_COMMENT: Final = re.compile(
+    r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)|#[^\n]*""", re.DOTALL
+)
 # So many samples are rendered before everything else gets its turn.
 _SAMPLES_AT_ONCE = 500
 # Queries of templates that depend on each other's answers more often than this are given up.
@@ -52,6 +57,7 @@ class LiveRule:
 
     __slots__ = (
         "_limit",
+        "_link",
         "_rendering",
         "_terms",
         "alerts",
@@ -82,6 +88,7 @@ class LiveRule:
         self.samples = 0
         self.series_fetched: int | None = None
         self._limit = group.limit
+        self._link = ""
         self._rendering: Rendering | None = None
         self._terms: Terms | None = None
         if isinstance(rule, AlertingRule):
@@ -94,6 +101,13 @@ class LiveRule:
                 limit=group.limit,
                 resend_delay=options.resend_delay,
             )
+
+    def link(self, external_url: str) -> str:
+        """Where its expression can be looked at."""
+        if not self._link:
+            expression = quote_plus(bare(self.rule.expression))
+            self._link = f"{external_url}/graph?g0.expr={expression}&g0.tab=1"
+        return self._link
 
     @property
     def state(self) -> AlertState | None:
@@ -178,6 +192,11 @@ class LiveRule:
     def shown_series(self) -> dict[Labels, float]:
         """The series that tell of its alerts."""
         return alert_series(self.alerts)
+
+
+def bare(expression: str) -> str:
+    """An expression without comments and the space around it."""
+    return _STRING_OR_COMMENT.sub(lambda found: found.group(1) or "", expression).strip()
 
 
 def identities(group: RuleGroup) -> list[int]:

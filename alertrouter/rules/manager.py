@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from alertrouter.core.time import Duration, Moment
-    from alertrouter.rules.live_group import World
     from alertrouter.rules.live_rule import LiveRule
     from alertrouter.rules.model import RuleSet
+    from alertrouter.rules.world import World
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +151,8 @@ class Manager:
             for task in self._ends:
                 task.cancel()
             await asyncio.gather(*[group.stop() for group in self._groups.values()])
+            # Values and annotations are not written each time they change.
+            self._world.remember(RuleChanges(alerts=self.stored()[0]))
 
     def _warn(self, rules: RuleSet) -> None:
         for warning in rules.warnings:

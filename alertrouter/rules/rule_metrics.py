@@ -57,7 +57,7 @@ _GAUGES: dict[str, tuple[str, Callable[[LiveGroup], float]]] = {
     ),
     "prometheus_rule_group_last_restore_duration_seconds": (
         "Time to read alerts back from the backend.",
-        lambda g: g.restore_seconds,
+        lambda g: g.counts.restore_seconds,
     ),
     "prometheus_rule_group_last_evaluation_timestamp_seconds": (
         "When the last iteration began.",

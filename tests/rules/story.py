@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from alertrouter.core.rule_state import AlertState, RuleChanges, StoredRuleAlert
 from alertrouter.core.time import MINUTE, SECOND
-from alertrouter.rules.live_group import LiveGroup, World
+from alertrouter.rules.live_group import LiveGroup
 from alertrouter.rules.model import AlertingRule, RecordingRule, RuleGroup
 from alertrouter.rules.options import Options
 from alertrouter.rules.ports import Answer, QueryError, is_stale
+from alertrouter.rules.world import World
 from alertrouter.templating.rule_functions import Sample
 from alertrouter.templating.rule_templates import RuleTemplate
 

@@ -103,5 +103,5 @@ def outcomes(story: Story) -> list[tuple[str, float, float | None]]:
 
 
 def shape(story: Story) -> list[tuple[object, ...]]:
-    """The alerts, but for when they were told."""
-    return [tuple(alert[:-1]) for alert in story.rule().alerts.values()]
+    """The alerts, but for when they were told, and what was: after a crash that is what was told last."""
+    return [(alert.labels, *alert[3:-1]) for alert in story.rule().alerts.values()]

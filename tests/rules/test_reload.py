@@ -203,6 +203,16 @@ async def test_rules_that_went_while_nobody_looked(*, told: bool) -> None:
     await played.manager.stop()
 
 
+async def test_a_stop_in_order_stores_what_was_seen_last() -> None:
+    played = Played()
+    played.backend.answers["up == 0"] = lambda minute: [sample(minute)]
+    await played.manager.start(rule_set(aligned(alerting(annotations={"v": "{{ $value }}"}))))
+    await played.minutes(2.5)
+    await played.manager.stop()
+    (stored,) = played.changes[-1].alerts
+    assert (stored.alert.value, stored.alert.annotations) == (2, {"v": "2"})
+
+
 async def test_everything_that_is_remembered_can_be_written_anew() -> None:
     played = await firing(aligned(alerting()))
     alerts, groups = played.manager.stored()

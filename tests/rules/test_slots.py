@@ -227,6 +227,10 @@ async def test_a_clock_set_back_is_followed() -> None:  # R12
     (alert,) = live.rules[0].alerts.values()
     assert minutes(alert.active_at) == -9
     assert all(each.ends > each.at for each in played.sent)
+    # What is stored was of another time: it is written anew.
+    assert [change.alerts[0].alert.active_at for change in played.changes if change.alerts][
+        -1
+    ] == alert.active_at
     await played.manager.stop()
 
 
@@ -257,4 +261,15 @@ async def test_groups_without_an_interval_have_the_default() -> None:
     assert live.interval == MINUTE
     await played.minutes(HOUR / MINUTE)
     assert live.counts.iterations == 60
+    await played.manager.stop()
+
+
+async def test_a_bug_in_one_evaluation_is_logged_and_the_next_is_made(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    played = await started(aligned())
+    played.world.remember = lambda changes: 1 // 0 if len(played.backend.asked) == 2 else None
+    await played.minutes(3)
+    assert [at for _, at in played.backend.asked] == [1, 2, 3]
+    assert "A group could not be evaluated because of a bug" in caplog.text
     await played.manager.stop()

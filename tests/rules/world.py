@@ -7,10 +7,10 @@ import heapq
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import MINUTE
-from alertrouter.rules.live_group import World
 from alertrouter.rules.manager import Manager
 from alertrouter.rules.model import RuleSet
 from alertrouter.rules.options import Options
+from alertrouter.rules.world import World
 from tests.rules.story import START, PlayedBackend, Sent, minutes
 
 if TYPE_CHECKING:
