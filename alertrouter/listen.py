@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _FIRST_SYSTEMD_DESCRIPTOR = 3
+_USUAL_PORT = 9093
 
 
 class ListenError(Exception):
@@ -42,13 +43,17 @@ def systemd_sockets(environ: Mapping[str, str] = os.environ) -> list[socket.sock
 
 
 def text_of(listener: socket.socket) -> str:
-    """The real address of a listening socket, as ``[::]:9093``."""
+    """The real address of a listening socket, as ``[::]:9093`` or a path."""
+    if listener.family == socket.AF_UNIX:
+        return str(listener.getsockname())
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def port_of(listener: socket.socket) -> int:
-    """The real port of a listening socket."""
+    """The real port of a listening socket; Alertmanager's for one that has none."""
+    if listener.family == socket.AF_UNIX:
+        return _USUAL_PORT
     port: int = listener.getsockname()[1]
     return port
 
