@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 from dataclasses import replace
@@ -110,6 +111,10 @@ class RulesDaemon:
             self._metrics.watch_journal(healthy=lambda: journal.healthy, waiting=lambda: journal.waiting)
             self._journal = journal
             await self._evaluator.start(reading, state)
+            # The rules stay for good: the collector need not look at them again and again.
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 100)
             stack.push_async_callback(self._evaluator.stop)
             self._metrics.reloaded(self._clock.now())
             self._on_signals(stack)
