@@ -13,8 +13,10 @@ from alertrouter.cli import (
     config,
     db,
     defaults,
+    explain,
     history,
     receiver,
+    replay,
     rules,
     silence,
     template,
@@ -33,7 +35,20 @@ if TYPE_CHECKING:
     from alertrouter.core.matcher_syntax import Mode
 
 # The order is that of the help text.
-_GROUPS = (alert, silence, check_config, cluster, config, template, receiver, rules, history, db)
+_GROUPS = (
+    alert,
+    silence,
+    check_config,
+    cluster,
+    config,
+    template,
+    receiver,
+    rules,
+    history,
+    explain,
+    replay,
+    db,
+)
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.

@@ -1,0 +1,216 @@
+"""The course things take when the engine lives through a record by itself, under a configuration that may be another one.
+
+Receivers take every message at once. Everything else comes as it is recorded: alerts, silences, restarts, the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from alertrouter.engine.changes import AlertTransition, SilenceChange
+from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
+from alertrouter.insight.feed import Feed
+from alertrouter.insight.record import Lapsed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from alertrouter.core.reason import NotSent, Reason
+    from alertrouter.core.route import Route
+    from alertrouter.core.routing import Routing
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.checkpoint import Checkpoint
+    from alertrouter.engine.engine import Engine, EngineSettings
+    from alertrouter.engine.slot import Slot
+    from alertrouter.insight.record import Event
+
+
+class Message(NamedTuple):
+    """A message that a receiver would have been sent. The sets hold ``Labels.identity``."""
+
+    at: Moment
+    slot: Slot
+    group_key: str
+    reason: Reason
+    firing: frozenset[int]
+    resolved: frozenset[int]
+
+
+class Kept(NamedTuple):
+    """A flush that told an integration nothing, for a new reason. ``muted``: by identity, what kept the alert back."""
+
+    at: Moment
+    slot: Slot
+    why_not: NotSent
+    muted: Mapping[int, Sequence[str]]
+
+
+class Course:
+    """One course. ``told`` is called with every message, ``kept`` with every new reason for none.
+
+    ``routing`` is in force instead of what the record says, from ``since`` on; None for what the record says. ``without``
+    are causes that never were: ids of silences, and identities of alerts; ``without_intervals`` mute nothing.
+    """
+
+    def __init__(
+        self,
+        *,
+        routing: Routing | None = None,
+        since: Moment = 0,
+        told: Callable[[Message], object],
+        kept: Callable[[Kept], object] | None = None,
+        without: frozenset[str | int] = frozenset(),
+        without_intervals: frozenset[str] = frozenset(),
+    ) -> None:
+        self._routing = routing
+        self._since = since
+        self._told = told
+        self._kept = kept
+        self._without = without
+        self._feed: Feed | None = None
+        self._recorded: Routing | None = None
+        self._reload: Reconfigured | None = None
+        self._stopped_at: Moment | None = None
+        self._changed = False
+        self._without_intervals = without_intervals
+
+    @property
+    def engine(self) -> Engine:
+        """The engine as it is now."""
+        return self._fed.engine
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is an engine yet."""
+        return self._feed is not None
+
+    def happened(self, event: Event) -> None:  # noqa: C901 - one case for each kind of event
+        """The next event of the record."""
+        if self._reload is not None and not isinstance(event, Started):
+            self._reconfigure()
+        match event:
+            case AlertTransition():
+                if event.alert.labels.identity not in self._without:
+                    self.until(event.at)
+                    self._fed.alert(event)
+            case Lapsed():
+                # What is due before is seen as it was then: the end lies later.
+                self._fed.lapsed(event)
+            case SilenceChange():
+                if event.silence.id not in self._without:
+                    self.until(event.at)
+                    self._fed.silence(event)
+            case Reconfigured():
+                self._reload = event
+            case Started() | Checkpointed():
+                self._started(event)
+            case Stopped():
+                self.until(event.at)
+                self._stopped_at = event.at
+            case Maintained():
+                self.until(event.at)
+                self.engine.maintain(event.at)
+            case ClockSet():
+                self.until(event.before)
+                self.engine.clock_set(event.before, event.at)
+            case _:
+                pass
+
+    def until(self, moment: Moment) -> None:
+        """Let time pass up to this moment, with everything that is due before and at it."""
+        if self._stopped_at is not None:
+            return
+        engine = self.engine
+        if self._routing is not None and not self._changed and moment >= self._since:
+            self._flush(engine, self._since)
+            self._changed = True
+            engine.reconfigure(self._routing, self._since)
+        self._flush(engine, moment)
+
+    def _flush(self, engine: Engine, moment: Moment) -> None:
+        while (due := engine.next_due()) is not None and due <= moment:
+            flushes, changes = engine.flush(due)
+            if self._kept is not None and changes.decisions:
+                self._keep(changes)
+            for flush in flushes:
+                for send in flush.sends:
+                    self._told(
+                        Message(
+                            due,
+                            send.slot,
+                            send.notification.group_key,
+                            send.reason,
+                            send.firing,
+                            send.resolved,
+                        )
+                    )
+                    engine.delivered(send, due)
+
+    def _keep(self, changes: Changes) -> None:
+        assert self._kept is not None
+        for record in changes.decisions:
+            if record.why_not is not None:
+                self._kept(Kept(record.at, record.slot, record.why_not, record.muted))
+
+    @property
+    def _fed(self) -> Feed:
+        assert self._feed is not None, "a record begins with a checkpoint"
+        return self._feed
+
+    def _reconfigure(self) -> None:
+        assert self._reload is not None
+        event, self._reload = self._reload, None
+        self._recorded = without(event.routing, self._without_intervals)
+        if self._feed is not None and self._stopped_at is None:
+            self.until(event.at)
+            if not self._changed:
+                self.engine.reconfigure(self._recorded, event.at)
+
+    def _started(self, event: Started | Checkpointed) -> None:
+        if self._reload is not None:
+            self._recorded, self._reload = without(self._reload.routing, self._without_intervals), None
+        if self._feed is None:
+            self._begin(event.settings, event.checkpoint)
+        elif isinstance(event, Started):
+            seen_at = self._stopped_at
+            if seen_at is None:
+                seen_at = event.at if event.seen_at is None else min(event.seen_at, event.at)
+                self.until(seen_at)
+            self._stopped_at = None
+            assert self._recorded is not None, "a record begins with a configuration"
+            self._feed.restart(event.settings, seen_at, event.at)
+            if not self._changed:
+                # The file may have been edited while no process ran.
+                self.engine.reconfigure(self._recorded, event.at)
+
+    def _begin(self, settings: EngineSettings, checkpoint: Checkpoint) -> None:
+        assert self._recorded is not None, "a record begins with a configuration"
+        if self._without:
+            checkpoint = replace(
+                checkpoint,
+                alerts=[each for each in checkpoint.alerts if each.labels.identity not in self._without],
+                silences=[each for each in checkpoint.silences if each.id not in self._without],
+            )
+        self._feed = Feed(self._recorded, settings, checkpoint)
+        # What was on its way then arrives.
+        for group in list(self.engine.groups):
+            for send in list(group.open.values()):
+                self.engine.delivered(send, checkpoint.at)
+
+
+def without(routing: Routing, intervals: frozenset[str]) -> Routing:
+    """A routing in which these time intervals mute nothing."""
+
+    def lessened(route: Route) -> Route:
+        return replace(
+            route,
+            mute_time_intervals=tuple([n for n in route.mute_time_intervals if n not in intervals]),
+            active_time_intervals=()
+            if intervals & set(route.active_time_intervals)
+            else route.active_time_intervals,
+            routes=[lessened(child) for child in route.routes],
+        )
+
+    return replace(routing, route=lessened(routing.route)) if intervals else routing

@@ -1,0 +1,189 @@
+"""Why somebody was told of an alert, or was not, and what would have been otherwise."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertrouter.core.matcher import Matchers
+from alertrouter.core.matcher_syntax import Mode, parse_matchers
+from alertrouter.core.reason import NotSent
+from alertrouter.core.time import SECOND
+from alertrouter.insight.explain import AmbiguousError, Explanation, UnknownAlertError, explain
+from alertrouter.insight.record import RecordError
+from tests.behaviour.test_any_timeline import CONFIG
+from tests.strategies import Event as Deed
+from tests.strategies import stories
+from tests.timeline import FAILS, OK, Answer, Timeline, moment
+
+ROUTED = """
+route:
+  receiver: default
+  group_by: [alertname]
+  routes:
+    - matchers: [team="db", severity="page"]
+      receiver: pager-b
+    - matchers: [team="nobody"]
+      receiver: hole
+receivers:
+  - name: default
+    webhook_configs: [{url: "http://default.example/"}]
+  - name: pager-b
+    webhook_configs: [{url: "http://pager.example/"}]
+  - name: hole
+time_intervals:
+  - name: always
+    time_intervals: [{months: ["1:12"]}]
+inhibit_rules:
+  - source_matchers: [name="Root"]
+    target_matchers: [name="Down"]
+"""
+
+
+def asked(t: Timeline, matchers: str = 'name="Down"', at: float | None = None) -> Explanation:
+    parsed = Matchers(parse_matchers(matchers, Mode.FALLBACK).matchers)
+    return explain(t.record(), parsed, t.now if at is None else moment(at))
+
+
+def down(t: Timeline) -> Timeline:
+    return t.fire("Down", team="db", severity="page")
+
+
+def test_a_silence_is_named_with_its_author_and_what_would_have_been_without() -> None:
+    t = Timeline(ROUTED)
+    silence = t.at(100).silence('team="db"', ends=5000)
+    down(t.at(200))
+    t.until(1000)
+
+    found = asked(t)
+
+    assert found.answer.startswith("pager-b was not told of {")
+    assert f'silenced by {silence.id} of somebody, "because"' in found.answer
+    assert found.told[0].why_not is NotSent.SILENCED
+    (promise,) = found.promises
+    assert promise.message.at == 230 * SECOND
+    assert found.counterfactual == (
+        f"Would have gone to pager-b at 1970-01-01T00:03:50Z (first notification) without silence {silence.id}."
+    )
+    assert found.text().splitlines()[0] == found.answer
+    assert found.text().splitlines()[-1] == found.counterfactual
+
+
+def test_the_past_is_explained_as_it_was() -> None:
+    t = Timeline(ROUTED)
+    t.at(100).silence('team="db"', ends=300)
+    down(t.at(200))
+    t.until(3000)
+
+    assert "silenced by" in asked(t, at=280).answer
+    assert "told at 1970-01-01T00:05:00" in asked(t).answer
+    assert asked(t, at=210).told[0].causes
+
+
+def test_a_message_is_told_with_its_attempts() -> None:
+    t = Timeline(ROUTED, answers=lambda _, at: FAILS if at < 31 else OK)
+    down(t.at(0))
+    t.until(100)
+    assert (
+        "pager-b (webhook/0) told at 1970-01-01T00:00:31.25Z (first notification), after 3 attempts"
+        in asked(t).answer
+    )
+
+
+def test_a_failure_is_the_reason() -> None:
+    t = Timeline(ROUTED, answers=lambda _to, _at: Answer("refused"))
+    down(t.at(0))
+    t.until(100)
+    assert "failed at 1970-01-01T00:00:30Z after 1 attempts: answered 400" in asked(t).answer
+
+
+def test_the_routes_tried_show_what_failed() -> None:
+    t = Timeline(ROUTED)
+    t.at(0).fire("Down", team="db", severity="warn")
+    t.until(100)
+    way = dict(asked(t).way)
+    assert any('severity="page" fails: severity is "warn"' in line for line in way["Routes tried"])
+
+
+def test_an_inhibited_alert_names_its_source() -> None:
+    t = Timeline(ROUTED)
+    t.at(0).fire("Root")
+    down(t.at(100))
+    t.until(500)
+    found = asked(t)
+    assert 'inhibited by {alertname="test", name="Root"}' in found.answer
+    assert found.promises[0].message.at == 130 * SECOND
+    assert "without the alert" in found.counterfactual
+
+
+def test_two_causes_are_both_named_in_what_would_have_been() -> None:
+    t = Timeline(ROUTED)
+    t.at(0).fire("Root")
+    t.silence('name="Down"', ends=5000)
+    down(t.at(100))
+    t.until(500)
+    assert len(asked(t).promises[0].without) == 2
+
+
+def test_a_receiver_that_tells_nobody_says_so() -> None:
+    t = Timeline(ROUTED)
+    t.at(0).fire("Down", team="nobody")
+    t.until(100)
+    assert asked(t).answer.startswith("hole was not told of")
+    assert "it has no integrations: nobody can be told" in asked(t).answer
+
+
+def test_before_its_first_flush_an_alert_waits() -> None:
+    t = Timeline(ROUTED)
+    down(t.at(0))
+    assert "waits until 1970-01-01T00:00:30Z" in asked(t.at(10)).answer
+
+
+def test_bad_questions() -> None:
+    t = Timeline(ROUTED)
+    t.at(0).fire("A").fire("B")
+    t.until(100)
+    with pytest.raises(AmbiguousError, match="2 alerts match: say which one is meant") as several:
+        asked(t, 'alertname="test"')
+    assert [labels["name"] for labels in several.value.candidates] == ["A", "B"]
+    with pytest.raises(UnknownAlertError, match=r'no alert that matches \{name="C"\} was seen from 1970'):
+        asked(t, 'name="C"')
+    with pytest.raises(
+        RecordError, match="lies before the record of the timeline: answers are exact from 1970"
+    ):
+        asked(t, at=-5)
+
+
+@settings(max_examples=60, deadline=None)
+@given(stories, st.sampled_from("ABCD"), st.integers(100, 3500))
+def test_what_is_promised_is_what_comes_without_the_cause(story: list[Deed], name: str, at: int) -> None:
+    t = Timeline(CONFIG)
+    for event in story:
+        event.happen(t)
+    t.until(4000)
+    try:
+        found = asked(t, f'name="{name}"', at=at)
+    except UnknownAlertError:
+        return
+    silences = {
+        key for told in found.told for cause in told.causes if cause.kind == "silence" for key in [cause.name]
+    }
+    for promise in found.promises:
+        if len(promise.without) != len(silences) or not silences:
+            continue
+        # The same story, and nobody made these silences.
+        other = Timeline(CONFIG)
+        for event in story:
+            if event.what == "silence":
+                other.at(event.at)
+                made = other._silences + 1
+                if f"00000000-0000-4000-8000-{made:012}" in silences:
+                    other._silences = made
+                    continue
+            event.happen(other)
+        other.until(8000)
+        told = [
+            (s.at, s.reason) for s in other.sent if s.to.startswith(promise.receiver) and name in s.firing
+        ]
+        assert (promise.message.at / SECOND, promise.message.reason) in told
