@@ -72,11 +72,16 @@ def routing_of(file: str, session: Session) -> Routing:
 
 def check_reach(record: Record, since: Moment, session: Session) -> None:
     """Say so when the record does not reach back to this moment."""
-    from alertrouter.core.time import format_rfc3339
-
     complete_from = record.complete_from
     if complete_from is not None and since < complete_from:
         session.warn(
             f"Warning: the record of {record.name} begins later than asked for: answers are exact from "
-            f"{format_rfc3339(complete_from)} on"
+            f"{to_second(complete_from)} on"
         )
+
+
+def to_second(moment: Moment) -> str:
+    """A time for people."""
+    from alertrouter.core.time import SECOND, format_rfc3339
+
+    return format_rfc3339(moment // SECOND * SECOND)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertrouter.cli.errors import Failure, UsageError
 from alertrouter.cli.flags import Kind, flag
-from alertrouter.cli.records import RecordOptions, check_reach, moment, opened, routing_of
+from alertrouter.cli.records import RecordOptions, check_reach, moment, opened, routing_of, to_second
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -209,12 +209,11 @@ def _exceeded(found: Differences, options: Replay) -> list[str]:
 
 def _print(found: Differences, exceeded: list[str]) -> None:
     from alertrouter.cli.output import print_table, write
-    from alertrouter.core.time import format_rfc3339
 
     write(_answer(found) + "\n")
     write(
-        f"{found.transitions} transitions of alerts from {format_rfc3339(found.since)} to "
-        f"{format_rfc3339(found.until)}.\n"
+        f"{found.transitions} transitions of alerts from {to_second(found.since)} to "
+        f"{to_second(found.until)}.\n"
     )
     for title, counts in (
         ("Receiver", found.by_receiver),
@@ -243,12 +242,11 @@ def _print(found: Differences, exceeded: list[str]) -> None:
 
 def _print_nobody(found: Differences) -> None:
     from alertrouter.cli.output import write
-    from alertrouter.core.time import format_rfc3339
 
     if found.unrouted:
         write("\nWould reach nobody:\n")
         for labels, at in list(found.unrouted.items())[:_MOST]:
-            write(f"  {labels.text()}, fired at {format_rfc3339(at)}\n")
+            write(f"  {labels.text()}, fired at {to_second(at)}\n")
         if len(found.unrouted) > _MOST:
             write(f"  and {len(found.unrouted) - _MOST} more\n")
     if found.newly_suppressed:
@@ -283,7 +281,7 @@ _KINDS = {
 def _print_change(place: int, change: Change, example: Example) -> None:
     from alertrouter.cli.output import write
     from alertrouter.core.duration import format_duration
-    from alertrouter.core.time import MILLISECOND, format_rfc3339
+    from alertrouter.core.time import MILLISECOND
 
     told = f"{_names(change.before)} → {_names(change.after)}"
     delay = example.longest // MILLISECOND * MILLISECOND
@@ -292,7 +290,7 @@ def _print_change(place: int, change: Change, example: Example) -> None:
     write(
         f"{place:2}. {example.alerts} {change.alertname or 'nameless'} {change.kind}: {told}{extra}{because}\n"
     )
-    write(f"    for example {example.labels.text()}, fired at {format_rfc3339(example.at)}\n")
+    write(f"    for example {example.labels.text()}, fired at {to_second(example.at)}\n")
     before, after = example.routes
     if before == after:
         write("".join(f"      {line}\n" for line in after))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.reason import NotSent
-from alertrouter.core.time import DAY, format_rfc3339
+from alertrouter.core.time import DAY, SECOND, format_rfc3339
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import AlertTransition, DecisionRecord, Outcome, Transition
 from alertrouter.engine.milestones import Checkpointed, Started
@@ -95,7 +95,7 @@ class Explanation:
         """What would have happened without the causes; empty when nothing is held back."""
         return " ".join(
             [
-                f"Would have gone to {promise.receiver} at {format_rfc3339(promise.message.at)} "
+                f"Would have gone to {promise.receiver} at {_time(promise.message.at)} "
                 f"({promise.message.reason.value}) without {' and '.join(promise.without)}."
                 for promise in self.promises
             ]
@@ -124,8 +124,8 @@ def _beyond(record: Record, at: Moment) -> str:
     if record.complete_from is None:
         return f"{record.name} holds no checkpoint yet: the next start of the daemon makes one"
     return (
-        f"{format_rfc3339(at)} lies before the record of {record.name}: answers are exact from "
-        f"{format_rfc3339(record.complete_from)} on"
+        f"{_time(at)} lies before the record of {record.name}: answers are exact from "
+        f"{_time(record.complete_from)} on"
     )
 
 
@@ -139,7 +139,7 @@ def _find(record: Record, matchers: Matchers, at: Moment, complete_from: Moment)
         since = complete_from
     if not found:
         raise UnknownAlertError(
-            f"no alert that matches {matchers.text()} was seen from {format_rfc3339(complete_from)} to {format_rfc3339(at)}"
+            f"no alert that matches {matchers.text()} was seen from {_time(complete_from)} to {_time(at)}"
         )
     exact = {
         each.name: each.value for each in matchers if not each.type.is_negative and not each.type.is_regex
@@ -209,11 +209,9 @@ class _Explainer:
             case AlertTransition() if event.alert.labels == self._labels:
                 if event.kind is not Transition.COLLECTED:
                     self._known = self._engine.known.get(self._labels, self._known)
-                self._came.append(f"{format_rfc3339(event.at)} {event.kind.value}{_more(event)}")
+                self._came.append(f"{_time(event.at)} {event.kind.value}{_more(event)}")
             case Lapsed() if event.identity == self._identity:
-                self._came.append(
-                    f"{format_rfc3339(event.at)} its end passed, and nobody had reported it again"
-                )
+                self._came.append(f"{_time(event.at)} its end passed, and nobody had reported it again")
             case DecisionRecord() if self._concerns(event):
                 self._decisions.setdefault(event.slot, []).append(event)
             case AttemptRecord():
@@ -284,16 +282,16 @@ class _Explainer:
         if causes:
             return Told(slot, f"not told: {_names(causes)}", why_not=_WHY[causes[0].kind], causes=causes)
         if group.tick is None:
-            return Told(slot, f"not told yet: its group waits until {format_rfc3339(group.due)}")
+            return Told(slot, f"not told yet: its group waits until {_time(group.due)}")
         entry = self._engine.entries.get(slot)
         if entry is not None and self._identity in entry.firing:
-            again = format_rfc3339(entry.flushed_at + group.route.repeat_interval)
+            again = _time(entry.flushed_at + group.route.repeat_interval)
             return Told(
                 slot,
-                f"told at {format_rfc3339(entry.sent_at)}, before the record begins; again from {again} on",
+                f"told at {_time(entry.sent_at)}, before the record begins; again from {again} on",
                 sent_at=entry.sent_at,
             )
-        return Told(slot, f"not told yet: the next flush of its group is at {format_rfc3339(group.due)}")
+        return Told(slot, f"not told yet: the next flush of its group is at {_time(group.due)}")
 
     def _told_before(self, slot: Slot, decisions: Sequence[DecisionRecord]) -> Told:
         sent = self._last_sent(decisions)
@@ -310,7 +308,7 @@ class _Explainer:
         what = "" if self._identity in sent.firing else " that it is resolved"
         duplicate = ", perhaps for the second time" if sent.possible_duplicate else ""
         assert sent.reason is not None
-        text = f"told{what} at {format_rfc3339(sent.at)} ({sent.reason.value}){attempts}{duplicate}"
+        text = f"told{what} at {_time(sent.at)} ({sent.reason.value}){attempts}{duplicate}"
         last = decisions[-1]
         if last is not sent and last.outcome is Outcome.FAILED:
             text += f"; then {self._failure(last)}"
@@ -332,7 +330,7 @@ class _Explainer:
                         yield _inhibition(labels, rule)
 
     def _failure(self, record: DecisionRecord) -> str:
-        return f"failed at {format_rfc3339(record.at)} after {record.attempts} attempts: {record.error}"
+        return f"failed at {_time(record.at)} after {record.attempts} attempts: {record.error}"
 
     def _last_sent(self, decisions: Sequence[DecisionRecord]) -> DecisionRecord | None:
         for record in reversed(decisions):
@@ -413,15 +411,15 @@ class _Explainer:
         if len(self._came) > len(came):
             came.insert(0, f"({len(self._came) - len(came)} earlier lines)")
         if self._known is not None and not self._came:
-            came = [f"fires since {format_rfc3339(self._known.starts_at)}, from before the record begins"]
+            came = [f"fires since {_time(self._known.starts_at)}, from before the record begins"]
         yield "How it came in", came
         yield "Routes tried", routes_tried(self._engine.routing.route, self._labels)
         for group in self._groups():
             yield f"Group {group.key} of {group.route.receiver.name}", self._group(group)
         if lines := self._inhibited():
-            yield "Inhibited by", lines
+            yield "Inhibiting alerts", lines
         if self._known is not None and (silences := self._engine.silenced_by(self._known, self._at)):
-            yield "Silenced by", [_silence(silence) for silence in silences]
+            yield "Silences", [_silence(silence) for silence in silences]
         yield "Told", [_line(each) for each in found.told] or ["nobody"]
         if lines := list(self._attempt_lines()):
             yield "Attempts", lines[-_MOST_LINES:]
@@ -430,9 +428,9 @@ class _Explainer:
         members = len(group.members)
         lines = [f"{members} member{'s' if members != 1 else ''}, {group.flush_number} flushes so far"]
         if group.tick is not None:
-            lines.append(f"last flush at {format_rfc3339(group.tick)}, next at {format_rfc3339(group.due)}")
+            lines.append(f"last flush at {_time(group.tick)}, next at {_time(group.due)}")
         else:
-            lines.append(f"first flush at {format_rfc3339(group.due)}")
+            lines.append(f"first flush at {_time(group.due)}")
         if names := self._engine.muted_by(group, self._at):
             lines.append(f"muted by the time interval {', '.join(names)}")
         return lines
@@ -450,7 +448,7 @@ class _Explainer:
             for each in attempts:
                 answer = each.error or "taken"
                 yield (
-                    f"{format_rfc3339(each.started_at)} {slot.receiver} {slot.integration} "
+                    f"{_time(each.started_at)} {slot.receiver} {slot.integration} "
                     f"attempt {each.number}: {answer}, after {each.latency // 1_000_000} ms"
                 )
 
@@ -478,6 +476,11 @@ def _interval(name: str) -> Cause:
     return Cause("interval", name, f"muted by the time interval {name}", name)
 
 
+def _time(moment: Moment) -> str:
+    """A time for people, to the second."""
+    return format_rfc3339(moment // SECOND * SECOND)
+
+
 _MOST_CAUSES = 5
 _WHY = {"inhibition": NotSent.INHIBITED, "interval": NotSent.MUTED, "silence": NotSent.SILENCED}
 
@@ -488,9 +491,9 @@ def _nobody(group: AggregationGroup) -> Slot:
 
 def _more(event: AlertTransition) -> str:
     if event.kind is Transition.FIRED:
-        return f", since {format_rfc3339(event.alert.starts_at)}"
+        return f", since {_time(event.alert.starts_at)}"
     if event.kind in {Transition.RESOLVED, Transition.EXPIRED} and event.alert.ends_at is not None:
-        return f", ended at {format_rfc3339(event.alert.ends_at)}"
+        return f", ended at {_time(event.alert.ends_at)}"
     return ""
 
 
@@ -517,5 +520,5 @@ def _rule(name: str) -> str:
 def _silence(silence: Silence) -> str:
     return (
         f'silenced by {silence.id} of {silence.created_by}, "{silence.comment}", '
-        f"until {format_rfc3339(silence.ends_at)}"
+        f"until {_time(silence.ends_at)}"
     )

@@ -86,7 +86,7 @@ def test_a_message_is_told_with_its_attempts() -> None:
     down(t.at(0))
     t.until(100)
     assert (
-        "pager-b (webhook/0) told at 1970-01-01T00:00:31.25Z (first notification), after 3 attempts"
+        "pager-b (webhook/0) told at 1970-01-01T00:00:31Z (first notification), after 3 attempts"
         in asked(t).answer
     )
 
