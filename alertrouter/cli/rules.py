@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alertrouter.cli import rules_check, rules_convert, rules_lint, rules_show
+from alertrouter.cli import rules_check, rules_convert, rules_lint, rules_show, rules_test
 
 if TYPE_CHECKING:
     from alertrouter.cli.command import Command
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 def register(program: Command) -> None:
     """Add the group to the program."""
     group = program.group("rules", "Check, try, convert and show Prometheus rule files.")
-    for each in (rules_check, rules_lint, rules_convert, rules_show):
+    for each in (rules_check, rules_lint, rules_test, rules_convert, rules_show):
         each.register(group)

@@ -296,3 +296,54 @@ def test_expressions_are_judged_and_complained_of_alike(promtool: Path, tmp_path
     }
     assert different == {}
     assert len(said) > 50
+
+
+RULES = """\
+groups:
+- name: g
+  rules:
+  - alert: High
+    expr: load > 0.9
+    for: 2m
+    keep_firing_for: 1m
+    labels: {severity: page}
+    annotations: {summary: '{{ $labels.instance }} at {{ $value | humanizePercentage }}'}
+"""
+SERIES = """\
+rule_files: [rules.yml]
+tests:
+- name: High
+  interval: 1m
+  input_series: [{series: 'load{instance="a"}', values: '0 0.95x3 0x5'}]
+  alert_rule_test:
+"""
+RESULTS = """\
+rule_files: [rules.yml]
+tests:
+- name: High
+  interval: 1m
+  results: {High: [{labels: {__name__: load, instance: a}, values: '_ 0.95x3 _x5'}]}
+  alert_rule_test:
+"""
+FIRES = "exp_alerts: [{exp_labels: {instance: a, severity: page}, exp_annotations: {summary: a at 95%}}]"
+
+
+NOTHING = "exp_alerts: []"
+
+
+@pytest.mark.parametrize(
+    ("minute", "expected"), [(2, NOTHING), (3, FIRES), (4, FIRES), (4, NOTHING), (5, FIRES), (5, NOTHING)]
+)
+def test_given_results_end_as_the_same_series_do(
+    promtool: Path, tmp_path: Path, minute: int, expected: str
+) -> None:
+    (tmp_path / "rules.yml").write_text(RULES)
+    check = f"  - {{eval_time: {minute}m, alertname: High, {expected}}}\n"
+    (tmp_path / "series.yml").write_text(SERIES + check)
+    (tmp_path / "results.yml").write_text(RESULTS + check)
+
+    through = run([*ARTOOL, "rules", "test", f"--promtool={promtool}", "series.yml"], tmp_path)
+    given = run([*ARTOOL, "rules", "test", "results.yml"], tmp_path)
+
+    assert "Unit Testing:  series.yml" in through.stdout
+    assert given.status == through.status

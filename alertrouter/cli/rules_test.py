@@ -1,0 +1,147 @@
+"""`artool rules test`: unit tests of rules, with given results, or through a promtool."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alertrouter.cli.errors import Failure
+from alertrouter.cli.flags import Kind, argument, flag
+from alertrouter.cli.rules_check import dialect_flag
+
+if TYPE_CHECKING:
+    from alertrouter.cli.command import Command
+    from alertrouter.cli.session import Session
+    from alertrouter.rules.model import RuleSet
+    from alertrouter.rules.unit_test.case import TestFile
+
+_ABOUT = """Run unit tests of rules.
+
+A test with results says what the metrics server would answer to each rule, and the evaluator itself does the rest: no
+metrics server is needed. The form is in docs/rules.md. A test with input_series, in the form of promtool test rules, needs
+PromQL: it is run by --promtool, or by the promtool on the PATH. Ends with 1 when a test fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesTest:
+    """The tests to run."""
+
+    run: tuple[str, ...] = flag(
+        "run",
+        Kind.TEXTS,
+        "Only tests whose name matches this regular expression; repeatable.",
+        placeholder="REGEX",
+    )
+    ignore_unknown_fields: bool = flag(
+        "ignore-unknown-fields", Kind.BOOL, "Pass over keys of rule files that Prometheus does not know."
+    )
+    promtool: str = flag(
+        "promtool",
+        Kind.TEXT,
+        "The promtool that runs tests with input_series; by default the one on the PATH.",
+        placeholder="PATH",
+    )
+    dialect: str = dialect_flag()
+    files: tuple[str, ...] = argument("test-rule-file", "The unit test files.", kind=Kind.FILES)
+
+
+def register(group: Command) -> None:
+    """Add the command to the group."""
+    group.command("test", _ABOUT, RulesTest, run)
+
+
+def run(options: RulesTest, session: Session) -> int:
+    """Run each file; 1 when a test fails."""
+    if not options.files:
+        raise Failure("name test files")
+    patterns = [_pattern(text) for text in options.run]
+    # What the evaluator logs stands in the outcome of the test.
+    logging.getLogger("alertrouter").addHandler(logging.NullHandler())
+    failed = 0
+    for file in options.files:
+        failed += not _run(file, options, patterns, session)
+    return 1 if failed else 0
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise Failure(f"--run: {text!r} is no regular expression: {error}") from None
+
+
+def _run(file: str, options: RulesTest, patterns: list[re.Pattern[str]], session: Session) -> bool:
+    """Whether all tests of a file pass."""
+    from alertrouter.cli.output import write
+    from alertrouter.rules.load import read_text
+    from alertrouter.rules.model import RuleError
+    from alertrouter.rules.unit_test.case import read_test_file
+
+    try:
+        read = read_test_file(read_text(file), file)
+        if read.needs_engine:
+            return _delegate(file, options)
+        failures = _play(read, _rules(read, options, session), patterns)
+    except RuleError as error:
+        failures = [f"    {problem}" for problem in error.problems]
+    write(f"Unit Testing:  {file}\n")
+    if not failures:
+        write("  SUCCESS\n\n")
+        return True
+    write("  FAILED:\n" + "".join(f"{failure}\n" for failure in failures) + "\n")
+    return False
+
+
+def _rules(read: TestFile, options: RulesTest, session: Session) -> RuleSet:
+    from alertrouter.rules.load import load
+    from alertrouter.rules.model import Dialect, KeySet
+
+    found = load(
+        read.rule_files,
+        directory=Path(read.file).parent,
+        dialect=Dialect(options.dialect),
+        strict_keys=KeySet.ANY if options.ignore_unknown_fields else KeySet.ALL_KNOWN,
+    )
+    for warning in found.warnings:
+        session.warn(f"  WARNING: {warning}")
+    return found
+
+
+def _play(read: TestFile, rules: RuleSet, patterns: list[re.Pattern[str]]) -> list[str]:
+    import asyncio
+
+    from alertrouter.rules.unit_test.play import play
+
+    failures = []
+    for case in read.cases:
+        if patterns and not any(pattern.search(case.name) for pattern in patterns):
+            continue
+        if found := asyncio.run(play(case, read, rules)):
+            failures += [f"    name: {case.name},", *found]
+    return failures
+
+
+def _delegate(file: str, options: RulesTest) -> bool:
+    """Have a promtool run the file; whether it was content."""
+    promtool = options.promtool or shutil.which("promtool")
+    if not promtool:
+        raise Failure(
+            f"{file}: tests with input_series need PromQL, and there is no promtool: name one with --promtool, or say "
+            "what the metrics server would answer, with results in place of input_series"
+        )
+    flags = [f"--run={each}" for each in options.run]
+    flags += ["--ignore-unknown-fields"] if options.ignore_unknown_fields else []
+    sys.stdout.flush()
+    try:
+        done = subprocess.run(  # noqa: S603 - the program is what the user asks for
+            [promtool, "test", "rules", *flags, file], check=False
+        )
+    except OSError as error:
+        raise Failure(f"{promtool}: {(error.strerror or str(error)).lower()}") from None
+    return done.returncode == 0
