@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,22 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SET_GROUPS_LIST = 92  # SSL_CTRL_SET_GROUPS_LIST
-_LAST_KNOWN = (3, 14)
+_LAST_KNOWN = (3, 13)
 
 
 class UnsupportedError(Exception):
     """This Python's OpenSSL cannot be reached."""
 
 
-# It lives as long as any connection may call it.
-_TAKE_IT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda _store, _argument: 1)
+@cache
+def _take_it() -> Any:
+    """What OpenSSL calls in place of its own checks; kept, for it lives as long as any connection may call it."""
+    try:
+        return ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda _store, _argument: 1)
+    except MemoryError:
+        raise UnsupportedError(
+            "this system does not let programs make code (MemoryDenyWriteExecute)"
+        ) from None
 
 
 def accept_any_certificate(context: ssl.SSLContext) -> None:
     """Ask clients for a certificate as the context says, and take whatever they show. Raises `UnsupportedError`."""
     library, handle = _reach(context)
     library.SSL_CTX_set_cert_verify_callback.restype = None
-    library.SSL_CTX_set_cert_verify_callback(handle, _TAKE_IT, None)
+    library.SSL_CTX_set_cert_verify_callback(handle, _take_it(), None)
 
 
 def set_groups(context: ssl.SSLContext, names: Sequence[str]) -> None:

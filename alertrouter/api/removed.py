@@ -22,7 +22,10 @@ _GONE = json_answer(
 
 async def gone(request: Request) -> Answer:
     """That the first API is gone."""
-    _log.warning("v1 API received a request", extra={"path": request.path, "method": request.method})
+    _log.warning(
+        "v1 API received a request on a removed endpoint",
+        extra={"component": "api", "version": "v1", "path": request.path, "method": request.method},
+    )
     return _GONE
 
 

@@ -48,10 +48,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str | Path], *, ready: str, log: Path, directory: Path) -> Iterator[None]:
-    """Run a server until the end of the block; entered when the URL ``ready`` answers 200."""
+def running(
+    command: Sequence[str | Path],
+    *,
+    ready: str,
+    log: Path,
+    directory: Path,
+    started: list[subprocess.Popen[bytes]] | None = None,
+) -> Iterator[None]:
+    """Run a server until the end of the block; entered when the URL ``ready`` answers 200. It is added to ``started``."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=directory)
+        if started is not None:
+            started.append(process)
         try:
             _wait(process, ready, log)
             yield
