@@ -278,6 +278,8 @@ class Daemon:
     async def _read_rules(self) -> Reading | None:
         settings = self.settings
         if not settings.rules_file:
+            if settings.query_url:
+                log.warning("--query.url has no effect without --rules.file")
             return None
         # Who has no rules does not wait for what evaluates them to be imported.
         from alertrouter.evaluator import Evaluator

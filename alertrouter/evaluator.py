@@ -138,6 +138,7 @@ class Evaluator:
             external_url=settings.query_external_url.rstrip("/") or _page(url),
             dialect=config.expression_dialect,
             resend_on_query_error=not settings.compat_strict,
+            tell_when_blind=not settings.compat_strict,
             outage_tolerance=settings.rules_alert_for_outage_tolerance,
             grace=settings.rules_alert_for_grace_period,
             after_pause=AfterPause(settings.rules_alert_after_pause),

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ASKED_AT_ONCE = 8
+# What a backend says of a query that it does not like, and would say again.
+_OF_THE_RULE = ("bad_data", "execution")
 
 
 async def tell(
@@ -56,7 +58,8 @@ class Iteration:
     """What one evaluation of a group gathers, and how its rules are evaluated.
 
     ``looks_back`` are the rules whose former alerts are still to be asked of the backend. ``changes`` must be stored,
-    ``first_error`` is that of the first rule that failed.
+    ``first_error`` is that of the first rule that failed. ``unanswered`` counts the rules whose query the backend did not
+    answer for reasons of its own, ``answered`` all others.
     """
 
     def __init__(
@@ -73,6 +76,9 @@ class Iteration:
         self.query_at = query_time(group, at, interval, world.options.query_offset)
         self.changes = RuleChanges()
         self.first_error = ""
+        self.answered = 0
+        self.unanswered = 0
+        self._evaluated_rules = 0
         self._group = group
         self._world = world
         self._interval = interval
@@ -91,10 +97,12 @@ class Iteration:
         begun = perf_counter()
         rule.evaluated_at = self._world.clock.now()
         self._counts.evaluations += 1
+        self._evaluated_rules += 1
         try:
             await self._evaluated(rule)
         except QueryError as error:
             self._failed(rule, str(error))
+            self.unanswered += error.kind not in _OF_THE_RULE
             await self._tell_again(rule)
         except LimitError as error:
             self._failed(rule, str(error))
@@ -109,6 +117,7 @@ class Iteration:
                 extra={"group": self._group.key, "rule": rule.rule.name},
             )
             self._failed(rule, "internal error: see the log")
+        self.answered = self._evaluated_rules - self.unanswered
         rule.seconds = perf_counter() - begun
         self._counts.rule_seconds += rule.seconds
 

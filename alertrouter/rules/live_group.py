@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from alertrouter.core.rule_state import AlertState, EvaluatedGroup, RuleChanges, StoredRuleAlert
 from alertrouter.core.time import SECOND
 from alertrouter.rules import restore
+from alertrouter.rules.blindness import Blindness
 from alertrouter.rules.iteration import Iteration, tell
 from alertrouter.rules.live_rule import Health, LiveRule, identities
 from alertrouter.rules.model import AlertingRule
@@ -68,6 +69,7 @@ class LiveGroup:
         # The clock was set: everything that is stored is of another time.
         self._store_all = False
         self._last: Moment | None = None
+        self._blindness = Blindness(group, self.interval, options) if options.tell_when_blind else None
         self._error = ""
         self._stopping = False
         self._waiting = False
@@ -164,6 +166,7 @@ class LiveGroup:
         self.rule_seconds = other.rule_seconds
         self._evaluated_before = other._evaluated_before
         self._looks_back = other._looks_back
+        self._blindness = other._blindness if self._blindness is not None else None
         self._left_series = [
             *other._left_series,
             *(labels for rule in left.values() for labels in rule.series),
@@ -226,6 +229,11 @@ class LiveGroup:
                 self._store_all = False
             self._world.remember(turn.changes)
         self._say(turn)
+        if self._blindness is not None:
+            blind = turn.unanswered and not turn.answered
+            told = self._blindness.evaluated(at, turn.first_error if blind else "")
+            if told:
+                await self._world.notifier.notify(told, group=self.group)
         self.counts.iterations += 1
         self.rule_seconds = sum(rule.seconds for rule in self.rules)
         self.seconds = perf_counter() - begun

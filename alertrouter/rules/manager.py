@@ -73,7 +73,9 @@ class Manager:
                 _forget((each for found in own.values() for each in found), changes)
             else:
                 live.remembered(at, own)
-        await self._forget_the_rest(by_rule, at_by_key, now, changes)
+        if rules.groups:
+            # None at all is more likely a folder that is not mounted than an intention: nothing is resolved for it.
+            await self._forget_the_rest(by_rule, at_by_key, now, changes)
         self._world.remember(changes)
         for live in self._groups.values():
             live.start()

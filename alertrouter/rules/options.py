@@ -21,6 +21,7 @@ class Options:
 
     ``external_url`` is where links in alerts lead: the backend's pages. ``resend_on_query_error``: while a query fails,
     alerts that fire are told again, for ``longest_resend`` at most, so that they do not resolve by themselves.
+    ``tell_when_blind``: a group whose rules the backend has not answered for ``longest_blindness`` is an alert of its own.
     ``resolve_removed``: alerts of a rule that is gone after a reload are told to be resolved. ``concurrency``: how many
     rules of a group are evaluated at once when none reads what another makes. ``read_back``: alerts that the store
     knows nothing of are looked for in ``ALERTS_FOR_STATE``; only then there is a ``grace``.
@@ -35,6 +36,8 @@ class Options:
     dialect: Dialect = Dialect.PROMETHEUS
     resend_on_query_error: bool = True
     longest_resend: Duration = HOUR
+    tell_when_blind: bool = True
+    longest_blindness: Duration = 5 * MINUTE
     outage_tolerance: Duration = HOUR
     grace: Duration = 10 * MINUTE
     after_pause: AfterPause = AfterPause.PAUSE

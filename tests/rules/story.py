@@ -157,7 +157,7 @@ class Story:
         self.flushed: list[int] = []
         self.rows: dict[tuple[int, Labels], RuleAlertState] = {}
         self.changes: list[RuleChanges] = []
-        self.options = options or Options(resend_on_query_error=False)
+        self.options = options or Options(resend_on_query_error=False, tell_when_blind=False)
         self.writes = writes
         self.live = LiveGroup(group(*rules, **fields), self.world())
 

@@ -57,7 +57,7 @@ def test_after_a_failure_what_is_gone_is_resolved() -> None:  # R52
 
 def test_while_a_query_fails_who_fires_is_told_again() -> None:  # R53
     story = failing(1, 9, [sample()])
-    story.options = Options()
+    story.options = Options(tell_when_blind=False)
     story.reload(alerting())
     story.evaluate(0, 9)
     assert [(each.at, each.starts, each.ends) for each in story.sent] == [
@@ -69,7 +69,7 @@ def test_while_a_query_fails_who_fires_is_told_again() -> None:  # R53
 
 def test_a_backend_that_is_gone_for_good_is_not_covered_up_for_ever() -> None:
     story = failing(1, 9999, [])
-    story.options = Options(longest_resend=HOUR)
+    story.options = Options(longest_resend=HOUR, tell_when_blind=False)
     story.reload(alerting())
     story.evaluate(0, 120)
     assert story.sent[-1].at == 60
@@ -232,6 +232,48 @@ def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
         "Evaluating rules failed",
         "Evaluating rules works again",
     ]
+
+
+def test_a_group_that_is_never_answered_is_an_alert_of_its_own() -> None:
+    story = Story(alerting(), alerting("Other", "other"), options=Options())
+
+    def answer(minute: float) -> Result:
+        return unreachable() if 2 <= minute <= 10 else []
+
+    story.answer(answer)
+    story.answer(answer, "other")
+    story.evaluate(0, 6)
+    assert story.sent == []
+    story.evaluate(7, 12)
+    assert [(each.at, each.starts, each.ends) for each in story.sent] == [
+        (7, 7, 11),
+        (9, 7, 13),
+        (11, 7, 11),
+    ]
+    assert story.sent[0].labels == {"alertname": "RuleBackendDown", "rule_group": "rules.yml;node"}
+    assert "connection refused" in story.sent[0].annotations["description"]
+
+
+@pytest.mark.parametrize(
+    ("error", "strict"),
+    [
+        # Another rule is answered, or could be.
+        (QueryError("parse error", kind="bad_data"), False),
+        (unreachable(), True),
+    ],
+)
+def test_a_rule_that_is_wrong_itself_is_no_blindness(error: QueryError, strict: bool) -> None:
+    story = Story(alerting(), options=Options(tell_when_blind=not strict))
+    story.answer(error)
+    story.evaluate(0, 10)
+    assert story.sent == []
+
+
+def test_a_group_of_which_one_rule_is_answered_is_not_blind() -> None:
+    story = Story(alerting(), alerting("Other", "other"), options=Options())
+    story.answer(unreachable())
+    story.evaluate(0, 10)
+    assert story.sent == []
 
 
 def test_a_rule_that_is_debugged_tells_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -213,6 +213,20 @@ async def test_a_stop_in_order_stores_what_was_seen_last() -> None:
     assert (stored.alert.value, stored.alert.annotations) == (2, {"v": "2"})
 
 
+async def test_no_rules_at_all_after_a_restart_resolve_nothing() -> None:
+    played = Played(options=Options(resolve_removed=True))
+    (identity,) = identities(group(alerting()))
+    alert = RuleAlertState(Labels({"alertname": "Down"}), Labels(), 1.0, AlertState.FIRING, START, START)
+    await played.manager.start(
+        rule_set(),
+        alerts=[StoredRuleAlert(identity, alert)],
+        evaluated=[EvaluatedGroup("rules.yml;node", START)],
+    )
+    assert played.sent == []
+    assert not any(played.changes)
+    await played.manager.stop()
+
+
 async def test_everything_that_is_remembered_can_be_written_anew() -> None:
     played = await firing(aligned(alerting()))
     alerts, groups = played.manager.stored()

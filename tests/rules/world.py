@@ -75,7 +75,7 @@ class Played:
         self.sent: list[Sent] = []
         self.points: list[Point] = []
         self.changes: list[RuleChanges] = []
-        self.options = options or Options(resend_on_query_error=False)
+        self.options = options or Options(resend_on_query_error=False, tell_when_blind=False)
         self.world = World(
             options=self.options,
             backend=self.backend,
