@@ -10,10 +10,11 @@ from alertrouter.core.duration import format_duration
 from alertrouter.core.go_quote import quote
 from alertrouter.core.rule_state import AlertState
 from alertrouter.core.time import MILLISECOND
-from alertrouter.rules.live_group import LiveGroup, World
+from alertrouter.rules.live_group import LiveGroup
 from alertrouter.rules.model import AlertingRule
 from alertrouter.rules.options import Options
 from alertrouter.rules.ports import Answer, QueryError
+from alertrouter.rules.world import World
 from alertrouter.templating.rule_functions import Sample
 
 if TYPE_CHECKING:
