@@ -345,5 +345,8 @@ def test_given_results_end_as_the_same_series_do(
     through = run([*ARTOOL, "rules", "test", f"--promtool={promtool}", "series.yml"], tmp_path)
     given = run([*ARTOOL, "rules", "test", "results.yml"], tmp_path)
 
-    assert "Unit Testing:  series.yml" in through.stdout
+    assert ("SUCCESS" in through.stdout, "FAILED" in "".join(through.stderr)) == (
+        through.status == 0,
+        through.status == 1,
+    )
     assert given.status == through.status
