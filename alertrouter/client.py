@@ -200,6 +200,7 @@ _POST_SILENCES = _Operation("POST", "/silences", "postSilences", {400: "BadReque
 _GET_SILENCE = _Operation("GET", "/silence/{silenceID}", "getSilence", _NOT_FOUND)
 _TEST_RECEIVER = _Operation("POST", "/receivers/{receiver}/test", "testReceiver", api="/api/alertrouter/v1")
 _HISTORY = _Operation("GET", "/history/{kind}", "history", api="/api/alertrouter/v1")
+_EXPORT = _Operation("GET", "/history/export", "historyExport", api="/api/alertrouter/v1")
 _STREAM = _Operation("GET", "/stream", "stream", api="/api/alertrouter/v1")
 _DELETE_SILENCE = _Operation("DELETE", "/silence/{silenceID}", "deleteSilence", _NOT_FOUND)
 
@@ -265,6 +266,23 @@ class Client:
                 ) from None
             raise
         return _decoded(_HISTORY, answer, HistoryPage)
+
+    def export(self, since: str) -> Iterator[bytes]:
+        """The pieces of a file with the record from this moment on, or from so long ago; all when it is empty. ApiError."""
+        url = self._base + _EXPORT.api + _EXPORT.path + _query_text([("since", since)] if since else None)
+        # It is a file in gzip by itself: nothing is to be unpacked on the way.
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        timeout = httpx.Timeout(_CONNECT, read=_SILENCE)
+        try:
+            with self._http.stream(
+                "GET", url, headers=headers, timeout=timeout, auth=self._user or httpx.USE_CLIENT_DEFAULT
+            ) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _refusal(_EXPORT, answer)
+                yield from answer.iter_raw()
+        except httpx.HTTPError as error:
+            raise ApiError(f'Get "{url}": {_reason(error)}') from error
 
     def stream(self, query: Query, after: str) -> Iterator[ServerEvent]:
         """What happens, as it happens, after the event with this id; ends when the connection does. ApiError."""

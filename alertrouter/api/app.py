@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from alertrouter.api import removed
 from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
+from alertrouter.api.export import Exports
 from alertrouter.api.front import Front, Paths
 from alertrouter.api.listing import Listing
 from alertrouter.api.past import History
@@ -45,6 +46,7 @@ def create_app(
         get_concurrency=settings.web_get_concurrency,
         timeout=settings.web_timeout,
     )
+    app = Exports(app, router=router, prefix=prefix)
     app = Streams(app, router=router, prefix=prefix)
     if settings.web_read_only:
         app = ReadOnly(app, prefix=prefix)

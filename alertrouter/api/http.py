@@ -13,7 +13,7 @@ from alertrouter.wire.writing import encode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from starlette.types import Receive, Scope
+    from starlette.types import Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
 
@@ -157,6 +157,15 @@ def _sendable(message: str) -> str:
 def text_error(status: int, text: str, *headers: Header) -> Answer:
     """An error outside the API: plain text."""
     return Answer(status, text.encode(), (PLAIN, _NO_SNIFFING, *headers))
+
+
+async def send_whole(answer: Answer, send: Send) -> None:
+    """Send an answer whose body is there as a whole."""
+    body = answer.body
+    assert isinstance(body, bytes)
+    headers = [*answer.headers, (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 NOT_FOUND = text_error(404, "404 page not found\n")

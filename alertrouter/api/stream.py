@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from alertrouter.api.endpoint import ApiEndpoint
-from alertrouter.api.http import Answer, DisconnectedError, Request
+from alertrouter.api.http import Answer, DisconnectedError, Request, send_whole
 from alertrouter.api.query import BadQueryError, read_matchers
 from alertrouter.api.router import UnavailableError
 from alertrouter.insight.happenings import KINDS, Choice
@@ -63,7 +63,7 @@ class Streams:
 
         answer = await ApiEndpoint(PATH, {"GET": get}).answer(Request(scope, receive, PATH))
         if not begun:
-            await _send_whole(answer, send)
+            await send_whole(answer, send)
             return
         try:
             headers = [*_HEADERS, *[each for each in answer.headers if each[0] != b"cache-control"]]
@@ -173,11 +173,3 @@ def _event(name: str, data: bytes) -> bytes:
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _send_whole(answer: Answer, send: Send) -> None:
-    body = answer.body
-    assert isinstance(body, bytes)
-    headers = [*answer.headers, (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

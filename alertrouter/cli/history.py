@@ -6,6 +6,7 @@ import sys
 import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertrouter.cli.errors import Failure, UsageError
@@ -112,6 +113,23 @@ class HistoryFollow:
     matchers: tuple[str, ...] = argument("matcher-groups", "Matchers that an alert passes which it is about.")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryExport(Where):
+    """Which part of the record, and where to."""
+
+    since: str = flag(
+        "since", Kind.TEXT, "From when on: a duration ago, as 7d, or a time; everything by default."
+    )
+    file: str = flag("output-file", Kind.TEXT, "The file to write.", short="o")
+
+
+_EXPORT = """Write the record to a file, for a replay elsewhere.
+
+For example: artool history export --since=7d -o last-week.gz
+
+The file has what replaying needs: alerts, silences, configurations as they were compiled, decisions and attempts. It begins
+with the last checkpoint before --since, so that a replay of it is exact. It holds no secrets."""
+
 _FOLLOW = """Tell what happens, as it happens, until interrupted.
 
 For example: artool history follow severity=page -o json
@@ -158,6 +176,7 @@ def register(program: Command) -> None:
         HistoryActions,
         run_actions,
     )
+    group.command("export", _EXPORT, HistoryExport, run_export)
     group.command("follow", _FOLLOW, HistoryFollow, run_follow, needs_server=True)
 
 
@@ -254,6 +273,57 @@ def run_actions(options: HistoryActions, session: Session) -> int:
     return _Printer("actions", options, session, query).run(simple=columns, extended=columns)
 
 
+def run_export(options: HistoryExport, session: Session) -> int:
+    """Write a part of the record to a file."""
+    if not options.file:
+        raise UsageError("required flag --output-file not provided")
+    _require_one(options, session)
+    path = Path(options.file)
+    part = path.with_name(f"{path.name}.part")
+    size = 0
+    try:
+        with _exported(options, session) as pieces, part.open("wb") as file:
+            for piece in pieces:
+                size += file.write(piece)
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise Failure(f"{path} cannot be written: {error.strerror}") from None
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    print(f"Wrote {path}: {size} bytes")
+    return 0
+
+
+def _require_one(options: Where, session: Session) -> None:
+    if not (session.options.url or options.storage_path or options.storage_url):
+        raise Failure(
+            "give --alertmanager.url for what a server remembers, or --storage.path for what a database does"
+        )
+
+
+@contextmanager
+def _exported(options: HistoryExport, session: Session) -> Iterator[Iterator[bytes]]:
+    where = options.storage_url or options.storage_path
+    if not where:
+        yield session.client.export(options.since)
+        return
+    from alertrouter.core.time import EARLIEST
+    from alertrouter.insight.export import export
+    from alertrouter.insight.past import read_moment
+    from alertrouter.insight.record import RecordError
+    from alertrouter.store import StoreError
+    from alertrouter.store.reading import reading
+
+    try:
+        since = read_moment("--since", options.since, session.now(), EARLIEST)
+        with reading(where) as connection:
+            yield export(connection, since)
+    except (ValueError, StoreError, RecordError) as error:
+        raise Failure(str(error)) from None
+
+
 def run_follow(options: HistoryFollow, session: Session) -> int:
     """Print what happens until interrupted."""
     from alertrouter.client import ApiError
@@ -324,10 +394,7 @@ class _Printer:
 
         if options.limit < 1:
             raise UsageError("--limit must be at least 1")
-        if not (session.options.url or options.storage_path or options.storage_url):
-            raise Failure(
-                "give --alertmanager.url for what a server remembers, or --storage.path for what a database does"
-            )
+        _require_one(options, session)
         self.show = time_in(session.options.date_format)
         self._kind = kind
         self._options = options

@@ -16,7 +16,7 @@ from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.insight.record import RecordError, moment_of, with_lapses
 from alertrouter.store import rows, tables
 from alertrouter.store.find import labels_of
-from alertrouter.store.milestones import CHECKPOINTED, RECONFIGURED, STARTED, to_milestone
+from alertrouter.store.milestones import BEGINNINGS, RECONFIGURED, STARTED, to_milestone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -231,6 +231,6 @@ def _each(make: Callable[[Sequence[Any]], Event]) -> Callable[[Sequence[Sequence
 
 
 _number, _at = tables.milestones.c.id, tables.milestones.c.at
-_IS_BEGINNING = tables.milestones.c.kind.in_([STARTED, CHECKPOINTED])
+_IS_BEGINNING = tables.milestones.c.kind.in_(BEGINNINGS)
 # Of an alert whose labels are not remembered any more.
 _LOST = Labels()

@@ -59,7 +59,7 @@ class LabelIndex(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Which lines a chunk is about. ``in_order``: later lines did not happen earlier."""
+    """Which lines a chunk is about, and how many alerts. ``in_order``: later lines did not happen earlier."""
 
     source: str
     first: int
@@ -67,6 +67,7 @@ class Header:
     oldest: Moment
     newest: Moment
     in_order: bool
+    alerts: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,7 @@ def make(
             last=lines[-1].number,
             oldest=min(moments),
             newest=max(moments),
+            alerts=len(positions_by_identity),
             in_order=all(a <= b for a, b in pairwise(moments)),
         ),
         offsets=_to_bytes(offsets),
@@ -172,8 +174,8 @@ class Wanted:
         """Whether this alert is meant."""
         return (self.identities is None or identity in self.identities) and self.matchers.match(labels)
 
-    def alerts(self, labels: Mapping[str, LabelIndex]) -> Selected:
-        """The alerts of a chunk that are meant, by the parts of the chunk for ``names()``."""
+    def alerts(self, labels: Mapping[str, LabelIndex], count: int) -> Selected:
+        """The alerts of a chunk with so many that are meant, by the parts of the chunk for ``names()``."""
         selected = Selected()
         if self.identities is not None:
             hashes = [_identity_hash(each) for each in self.identities]
@@ -181,10 +183,10 @@ class Wanted:
         for matcher in self.matchers:
             if selected.is_empty:
                 break
-            self._restrict(selected, matcher, labels.get(matcher.name))
+            self._restrict(selected, matcher, labels.get(matcher.name), count)
         return selected
 
-    def _restrict(self, selected: Selected, matcher: Matcher, index: LabelIndex | None) -> None:
+    def _restrict(self, selected: Selected, matcher: Matcher, index: LabelIndex | None, count: int) -> None:
         if _is_plain(matcher):
             selected.restrict(_with_hashes(index, [_hash(matcher.value)]))
             return
@@ -193,8 +195,8 @@ class Wanted:
         for value in values:
             if value not in known:
                 known[value] = matcher.matches(value)
-        # Who lacks the label is in no list: then those are left out who have a value that does not pass.
-        wanted = not matcher.matches_empty
+        # Who lacks the label is in no list: where that passes, those are left out who have a value that does not.
+        wanted = not matcher.matches_empty or (index is not None and len(index.postings) == 8 * count)
         found = _with_hashes(index, [_hash(value) for value in values if known[value] is wanted])
         if wanted:
             selected.restrict(found)

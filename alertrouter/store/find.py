@@ -234,7 +234,8 @@ class _Search:
     def _headers(self) -> list[Header]:
         """The chunks that may hold lines, those with the newest ones first."""
         table, span = history_chunks.c, self._span
-        query = select(table.first, table.last, table.oldest, table.newest, table.in_order).where(
+        offsets = func.length(table.offsets)
+        query = select(table.first, table.last, table.oldest, table.newest, table.in_order, offsets).where(
             table.source == self._source.name, table.newest >= span.since, table.oldest < span.until
         )
         if span.before is not None:
@@ -248,12 +249,13 @@ class _Search:
                 oldest=oldest,
                 newest=newest,
                 in_order=bool(in_order),
+                alerts=size // 4 - 1,
             )
-            for first, last, oldest, newest, in_order in self._connection.execute(query)
+            for first, last, oldest, newest, in_order, size in self._connection.execute(query)
         ]
 
     def _look_into(self, header: Header, indexes: Mapping[str, LabelIndex]) -> None:
-        selected = self._wanted.alerts(indexes)
+        selected = self._wanted.alerts(indexes, header.alerts)
         if selected.is_empty:
             return
         table = history_chunks.c

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 RECONFIGURED = "configuration"
 STARTED = "start"
 CHECKPOINTED = "checkpoint"
+#: Those that a replay can begin with.
+BEGINNINGS = (STARTED, CHECKPOINTED)
 STOPPED = "stop"
 MAINTAINED = "maintenance"
 CLOCK_SET = "clock set"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from pathlib import Path
 from typing import Any
 
+from alertrouter.core.time import EARLIEST, LATEST
+from alertrouter.insight.file_record import FileRecord
 from tests.daemon.process import CONFIG, Daemon, alert, resolved, until
 from tests.daemon.test_receivers import artool
 from tests.receivers import HttpReceiver
@@ -45,6 +48,30 @@ def test_what_happened_is_told_by_the_server_and_by_its_database(tmp_path: Path)
             assert (status, json.loads(out)) == (0, down)
             asked = ["history", "alerts", "Down", f"--storage.path={daemon.storage}", "-ojson"]
             assert (await artool(daemon, *asked)) == (0, out)
+
+    asyncio.run(story())
+
+
+def test_the_record_is_exported_by_the_server_and_out_of_its_database(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with (
+            HttpReceiver() as hook,
+            Daemon(tmp_path, CONFIG.format(url=hook.url("/T0KEN"))) as daemon,
+        ):
+            await daemon.post(alert("Down"))
+            await until(lambda: told(daemon, "notifications", "outcome=sent"))
+            served, read = tmp_path / "served.gz", tmp_path / "read.gz"
+            assert (await artool(daemon, "history", "export", "-o", str(served)))[0] == 0
+            asked = ["history", "export", f"--storage.path={daemon.storage}", "--since=1h"]
+            assert (await artool(daemon, *asked, f"--output-file={read}"))[0] == 0
+            for file in (served, read):
+                with FileRecord(file) as record:
+                    kinds = {type(event).__name__ for event in record.events(EARLIEST, LATEST)}
+                assert {"Started", "AlertTransition", "DecisionRecord", "AttemptRecord"} <= kinds
+                assert b"T0KEN" not in gzip.decompress(file.read_bytes())
+            refused = await daemon.client.get(f"{HISTORY}/export?since=soon")
+            assert refused.status_code == 400
+            assert "neither a duration" in refused.json()
 
     asyncio.run(story())
 
