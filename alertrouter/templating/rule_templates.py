@@ -59,7 +59,8 @@ class RuleData:
 class RuleTemplate:
     """One label or annotation of a rule, checked. Made by `RuleTemplate.compile`.
 
-    Most rules never fire: what a text was parsed to, which takes a hundred times its room, is kept from its first use on.
+    What a text is compiled to takes a hundred times its room. Most rules never fire, and the same few texts stand in many:
+    it is made when it is first used, and shared.
     """
 
     __slots__ = ("_name", "_template", "asks", "text")
@@ -98,9 +99,17 @@ class RuleTemplate:
         if template is None:
             if "{{" not in self.text:
                 return self.text
-            template = self._template = _functions().text(_VARIABLES + self.text, self._name)
+            template = self._template = _functions().text(_VARIABLES + self.text)
+        variables = {ENVIRONMENT: environment}
         try:
-            return template.render(data, {ENVIRONMENT: environment})
+            return template.render(data, variables)
+        except ExecError:
+            return self._expand_as_itself(data, variables)
+
+    def _expand_as_itself(self, data: RuleData, variables: Mapping[str, object]) -> str:
+        """Once more, for an error that names this rule."""
+        try:
+            return _functions().text(_VARIABLES + self.text, self._name).render(data, variables)
         except ExecError as error:
             column = error.column - len(_VARIABLES) if error.line == 1 else error.column
             raise TemplateError(
