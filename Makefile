@@ -44,5 +44,8 @@ crash: install  ## Kill a daemon at every step, again and again: make crash RUNS
 bench: install  ## The figures against a real Alertmanager: make bench ALERTMANAGER=/path/to/alertmanager
 	$(BIN)/python -m benchmarks.run --alertmanager '$(or $(ALERTMANAGER),$(shell command -v alertmanager || command -v prometheus-alertmanager))'
 
+bench-rules: install  ## What evaluating rules costs, against vmalert: make bench-rules VMALERT=/path/to/vmalert
+	$(BIN)/python -m benchmarks.rules --vmalert '$(or $(VMALERT),$(shell command -v vmalert))'
+
 clean:  ## Remove what was made
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

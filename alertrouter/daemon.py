@@ -36,7 +36,7 @@ from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
 from alertrouter.keep_history import HistoryKeeper
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
-from alertrouter.memory import return_memory
+from alertrouter.memory import return_memory, settle_down
 from alertrouter.metrics import Metrics
 from alertrouter.peer import own_peer
 from alertrouter.senders import ConfiguredSenders
@@ -258,10 +258,7 @@ class Daemon:
                 end_grace=grace,
             )
         )
-        # What was made so far stays for good: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
+        settle_down()
         gc.enable()
         for task in (self._dispatch(), self._keep_house(), self._keep_history()):
             running = asyncio.create_task(task)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 from dataclasses import replace
@@ -18,6 +17,7 @@ from alertrouter.config import ConfigError
 from alertrouter.core.time import SECOND
 from alertrouter.evaluator import Evaluator
 from alertrouter.listen import ListenError, open_sockets, systemd_sockets, text_of
+from alertrouter.memory import settle_down
 from alertrouter.serve import Server, event_loop, tls_of
 from alertrouter.startup import FatalError, check
 from alertrouter.store.errors import StoreError
@@ -111,10 +111,7 @@ class RulesDaemon:
             self._metrics.watch_journal(healthy=lambda: journal.healthy, waiting=lambda: journal.waiting)
             self._journal = journal
             await self._evaluator.start(reading, state)
-            # The rules stay for good: the collector need not look at them again and again.
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 100)
+            settle_down()
             stack.push_async_callback(self._evaluator.stop)
             self._metrics.reloaded(self._clock.now())
             self._on_signals(stack)

@@ -27,7 +27,7 @@ _START_WITHIN = 60.0
 FIGURES = (
     Figure(key="rule_cpu", title="CPU of a rule whose answer is empty", unit="µs", at_least=1, aim=1.5),
     Figure(key="alert_cpu", title="  more for each active alert", unit="µs"),
-    Figure(key="rules_memory", title="memory with all rules, nothing active", unit="MB", at_least=1, aim=1.5),
+    Figure(key="rules_memory", title="memory with all rules, nothing active", unit="MB"),
     Figure(key="alert_memory", title="  more for each active alert", unit="KB", at_least=1, aim=1.5),
     Figure(key="missed", title="iterations missed", unit="", own_limit=0),
     Figure(key="missed_active", title="  with active alerts", unit="", own_limit=0),
