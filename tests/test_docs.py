@@ -10,6 +10,7 @@ import pytest
 
 from alertrouter.cli import artool, daemon
 from alertrouter.config import load_text
+from alertrouter.settings import flags
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -61,3 +62,11 @@ def test_a_command_line_is_understood(where: str, line: str, capsys: pytest.Capt
 def test_there_is_something_to_try() -> None:
     assert len(CONFIGURATIONS) >= 5
     assert len(COMMAND_LINES) >= 4
+
+
+def test_the_page_about_evaluation_has_every_flag_of_rules() -> None:
+    text = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")
+    beginnings = ("rules.", "query.", "evaluation.", "external.", "remote-write.")
+    for flag in flags():
+        if flag.flag.startswith(beginnings):
+            assert f"| `--{flag.flag}` |" in text, flag.flag

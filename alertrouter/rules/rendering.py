@@ -13,7 +13,7 @@ from alertrouter.core.labels import Labels
 from alertrouter.core.rule_state import AlertState
 from alertrouter.rules.series import NAME, SameLabelsError
 from alertrouter.rules.state import Seen
-from alertrouter.templating.rule_functions import Histogram, LabelMap, RuleEnvironment
+from alertrouter.templating.rule_functions import Histogram, RuleEnvironment
 from alertrouter.templating.rule_templates import RuleData
 
 if TYPE_CHECKING:
@@ -93,16 +93,30 @@ class Rendering:
     another process.
     """
 
+    __slots__ = (
+        "_annotations",
+        "_constant",
+        "_external_labels",
+        "_external_url",
+        "_labels",
+        "_rule",
+        "_same_labels",
+        "failures",
+        "settled",
+    )
+
     def __init__(self, rule: AlertingRule, *, external_labels: Mapping[str, str], external_url: str) -> None:
         self.failures: list[TemplateError] = []
         self.settled = False
         self._rule = rule
-        self._external_labels = LabelMap(external_labels)
+        self._external_labels = external_labels
         self._external_url = external_url
         # Of these a sample may have another value than its alert.
         hidden = frozenset({*rule.labels, NAME, _ALERTNAME})
-        self._labels = [_Text(name, rule.labels[name], hidden) for name in sorted(rule.labels)]
-        self._annotations = [_Text(name, rule.annotations[name], hidden) for name in sorted(rule.annotations)]
+        self._labels = tuple([_Text(name, rule.labels[name], hidden) for name in sorted(rule.labels)])
+        self._annotations = tuple(
+            [_Text(name, rule.annotations[name], hidden) for name in sorted(rule.annotations)]
+        )
         self._same_labels = all(each.of_labels or each.text is not None for each in self._annotations)
         self._constant = (
             Labels.in_order([(each.name, each.template.text) for each in self._annotations])
