@@ -164,6 +164,13 @@ def description() -> bytes:
         f"{BASE}/history/{name}": _get(about, f"history_{name}", schema, [*own, *_ALWAYS])
         for (name, (about, _, own)), schema in zip(_HISTORY.items(), schemas, strict=True)
     }
+    paths[f"{BASE}/history/export"] = _get(
+        "The record as a file for a replay elsewhere",
+        "history_export",
+        {"type": "string", "contentMediaType": "application/gzip"},
+        _ALWAYS[:1],
+        "application/gzip",
+    )
     paths[f"{BASE}/stream"] = _get(
         "What happens, as server-sent events",
         "stream",
