@@ -79,6 +79,8 @@ class Stub:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
     @property
     def url(self) -> str:
