@@ -5,6 +5,7 @@ One process imports the daemon and forks for every start; it has no threads, so 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
@@ -12,11 +13,15 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+
+from tests.daemon.process import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 
 class Forked:
@@ -31,9 +36,9 @@ class Forked:
             text=True,
         )
 
-    def start(self, flags: Sequence[str]) -> Child:
-        """A daemon with these flags."""
-        return Child(self, int(self.ask(["start", *flags])))
+    def start(self, flags: Sequence[str], log: str = os.devnull) -> Child:
+        """A daemon with these flags; its standard error is added to a file."""
+        return Child(self, int(self.ask(["start", log, *flags])))
 
     def ask(self, words: Sequence[str | int]) -> Any:
         """What the process answers to a command."""
@@ -72,6 +77,56 @@ class Child:
         return int(self.of.ask(["wait", self.pid]))
 
 
+class ForkedDaemon(Daemon):
+    """The daemon under test, forked."""
+
+    def __init__(self, forked: Forked, folder: Path, configuration: str, *flags: str) -> None:
+        super().__init__(folder, configuration, *flags)
+        self._forked = forked
+
+    async def launch(self) -> None:
+        self.said.clear()
+        log = self.folder / f"log-{time.monotonic_ns()}"
+        log.touch()
+        process = _Process(self._forked.start(self.flags(), str(log)))
+        # All that is done with a process here can be done with this one.
+        self.process = cast("asyncio.subprocess.Process", process)
+        self._reading = asyncio.create_task(self._follow(log, process))
+
+    async def _follow(self, log: Path, process: _Process) -> None:
+        with log.open() as lines:
+            while True:
+                ended = process.returncode is not None
+                self.said.extend(line for line in lines if line.strip())
+                if ended:
+                    return
+                await asyncio.sleep(0.05)
+
+
+class _Process:
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._status: int | None = None
+        self.pid = child.pid
+
+    @property
+    def returncode(self) -> int | None:
+        if self._status is None:
+            self._status = self._child.poll()
+        return self._status
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    async def wait(self) -> int:
+        while (status := self.returncode) is None:
+            await asyncio.sleep(0.01)
+        return status
+
+
 def _serve() -> None:
     import uvloop  # noqa: F401 - imported for the children, as are the others
 
@@ -86,7 +141,7 @@ def _serve() -> None:
         if words[0] == "start":
             answer = os.fork()
             if answer == 0:
-                _run(words[1:])
+                _run(words[1], words[2:])
         else:
             pid = words[1]
             if pid not in ended:
@@ -98,12 +153,12 @@ def _serve() -> None:
         sys.stdout.flush()
 
 
-def _run(flags: list[str]) -> NoReturn:
+def _run(log: str, flags: list[str]) -> NoReturn:
     from alertrouter.cli import main
 
     nothing = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(nothing, number)
+    for number, to in enumerate((nothing, nothing, os.open(log, os.O_WRONLY | os.O_APPEND))):
+        os.dup2(to, number)
     # The buffers of the parent must not be read, nor written, once more.
     sys.stdin, sys.stdout, sys.stderr = (
         os.fdopen(number, "w" if number else "r", closefd=False) for number in range(3)

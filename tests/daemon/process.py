@@ -69,16 +69,18 @@ class Daemon:
         """Start it, ready or not."""
         self.said.clear()
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "alertrouter",
+            sys.executable, "-m", "alertrouter", *self.flags(), stderr=asyncio.subprocess.PIPE
+        )
+        self._reading = asyncio.create_task(self._read())
+
+    def flags(self) -> list[str]:
+        """What it is started with."""
+        return [
             f"--config.file={self.config}",
             f"--storage.path={self.storage}",
             "--web.listen-address=127.0.0.1:0",
             *self._flags,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._reading = asyncio.create_task(self._read())
+        ]
 
     async def _read(self) -> None:
         assert self.process.stderr is not None

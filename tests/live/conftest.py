@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.daemon.forked import Forked
 from tests.live.contender import Contender
 from tests.live.peers import peer, version
 
 # The first whose bodies and configuration are near enough to ours to be compared.
 OLDEST = (0, 33)
 
-OURS = [Contender(name="ours"), Contender(name="strict", flags=["--compat.strict"])]
+
+@pytest.fixture(scope="session")
+def ours() -> Iterator[list[Contender]]:
+    """Our daemon in both its modes; it starts quickly."""
+    with Forked() as forked:
+        yield [
+            Contender(name="ours", forked=forked),
+            Contender(name="strict", flags=["--compat.strict"], forked=forked),
+        ]
 
 
 @pytest.fixture(scope="session")
@@ -25,16 +35,16 @@ def alertmanager() -> Path:
 
 
 @pytest.fixture(scope="session")
-def contenders(alertmanager: Path) -> list[Contender]:
+def contenders(alertmanager: Path, ours: list[Contender]) -> list[Contender]:
     """Theirs, ours, and ours with --compat.strict."""
-    return [Contender(name="theirs", program=alertmanager), *OURS]
+    return [Contender(name="theirs", program=alertmanager), *ours]
 
 
 @pytest.fixture(scope="session")
-def at_least_ours(request: pytest.FixtureRequest) -> list[Contender]:
+def at_least_ours(request: pytest.FixtureRequest, ours: list[Contender]) -> list[Contender]:
     """The same, and without theirs where there is none that is new enough."""
     try:
         contenders: list[Contender] = request.getfixturevalue("contenders")
     except pytest.skip.Exception:
-        return OURS
+        return ours
     return contenders

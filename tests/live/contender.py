@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.daemon.forked import Forked, ForkedDaemon
 from tests.daemon.process import Daemon
 from tests.live.peers import version
 from tests.live.scenario import Scenario
@@ -58,11 +59,12 @@ class Alertmanager(Daemon):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """Who plays: theirs, ours or strict. ``program`` is an Alertmanager, None for our daemon."""
+    """Who plays: theirs, ours or strict. ``program`` is an Alertmanager, None for our daemon, ``forked`` what starts that."""
 
     name: str
     program: Path | None = None
     flags: Sequence[str] = ()
+    forked: Forked | None = None
 
     def can_play(self, scenario: Scenario) -> bool:
         """Whether it knows all that the story is about."""
@@ -73,6 +75,8 @@ class Contender:
     def daemon(self, folder: Path, configuration: str, flags: Sequence[str]) -> Daemon:
         """It, ready to start."""
         every = [f"--web.external-url={EXTERNAL_URL}", "--web.route-prefix=/", *self.flags, *flags]
+        if self.forked is not None:
+            return ForkedDaemon(self.forked, folder, configuration, *every)
         if self.program is None:
             return Daemon(folder, configuration, *every)
         return Alertmanager(self.program, folder, configuration, *every)

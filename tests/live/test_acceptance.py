@@ -28,7 +28,7 @@ def plays(at_least_ours: list[Contender], tmp_path_factory: pytest.TempPathFacto
             (ACCEPTANCE, Plan(lasts=14, resolve_timeout="10s", spread=1)),
             (
                 [COLD_START],
-                Plan(lasts=15.5, flags=["--dispatch.start-delay=15500ms"], started_before=12, reload_at=7),
+                Plan(lasts=15.5, flags=["--dispatch.start-delay=12500ms"], started_before=9, reload_at=7),
             ),
             ([RELOAD], Plan(lasts=11.5, reload_at=3)),
         ],
