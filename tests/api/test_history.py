@@ -158,7 +158,7 @@ def test_every_answer_is_as_described(server: Server) -> None:
     checked = 0
     for path, operations in described["paths"].items():
         content = operations["get"]["responses"]["200"]["content"]
-        if "application/json" not in content:
+        if "/history/" not in path or "application/json" not in content:
             continue
         schema = content["application/json"]["schema"]
         validator = jsonschema_rs.validator_for({**schema, "components": described["components"]})
