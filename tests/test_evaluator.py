@@ -15,7 +15,7 @@ from alertrouter.engine.changes import StoredState
 from alertrouter.evaluator import Evaluator, external_labels
 from alertrouter.rules.model import Dialect
 from alertrouter.settings import Settings
-from alertrouter.startup import FatalError
+from alertrouter.startup import FatalError, check
 from tests.rules.metrics_server import MetricsServer
 from tests.rules.world import HandClock
 
@@ -129,6 +129,25 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     with pytest.raises(FatalError) as raised:
         process.evaluator.read()
     assert str(raised.value).count("field 'expr' must be set in rule") == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"query_url": ("ftp://x",)}, "--query.url: unsupported scheme"),
+        ({"external_label": ("nonsense",)}, '--external.label: "nonsense" is no label: write NAME=VALUE'),
+        ({"rules_query_offset": "soon"}, "--rules.query-offset: not a valid duration string"),
+    ],
+)
+def test_flags_that_cannot_be_meant(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(FatalError) as raised:
+        Process(tmp_path, **settings).evaluator.read()
+    assert str(raised.value).startswith(message)
+
+
+def test_intervals_must_be_longer_than_nothing() -> None:
+    with pytest.raises(FatalError, match=r"--evaluation\.interval must be greater than 0"):
+        check(Settings(evaluation_interval=0))
 
 
 def test_an_external_label_may_be_quoted() -> None:
