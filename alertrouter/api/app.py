@@ -14,7 +14,6 @@ from alertrouter.api.listing import Listing
 from alertrouter.api.past import History
 from alertrouter.api.read_only import ReadOnly
 from alertrouter.api.receivers import Receivers
-from alertrouter.api.rules_paths import rules_paths
 from alertrouter.api.silences import Silences
 from alertrouter.api.status import Server
 from alertrouter.api.stream import Streams
@@ -23,6 +22,8 @@ from alertrouter.external_url import route_prefix
 from alertrouter.web.pages import Pages
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp
 
     from alertrouter.api.endpoint import Endpoint, Handler
@@ -84,7 +85,7 @@ def _paths(router: Router, metrics: Metrics, evaluated: Evaluated | None) -> Pat
         exact[path] = exact[f"{path}/"] = ApiEndpoint(path, handlers)
     silence = ApiEndpoint("/api/v2/silence/{silenceID}", {"GET": silences.get, "DELETE": silences.delete})
     return Paths(
-        exact={**exact, **removed.EXACT, **({} if evaluated is None else rules_paths(evaluated))},
+        exact={**exact, **removed.EXACT, **_of_rules(evaluated)},
         parameter={"/api/v2/silence/": silence, **removed.PARAMETER},
         below={
             "/api/v2/": UnknownApiEndpoint(),
@@ -101,3 +102,12 @@ async def _description(request: Request) -> Answer:
     from alertrouter.api import description  # made when it is asked for
 
     return await description.get(request)
+
+
+def _of_rules(evaluated: Evaluated | None) -> Mapping[str, Endpoint]:
+    if evaluated is None:
+        return {}
+    # Who has no rules does not wait for what shows them.
+    from alertrouter.api.rules_paths import rules_paths
+
+    return rules_paths(evaluated)
