@@ -157,8 +157,10 @@ def test_every_answer_is_as_described(server: Server) -> None:
     described = server.listed("/api/alertrouter/v1/openapi.json")
     checked = 0
     for path, operations in described["paths"].items():
+        if "/history/" not in path:
+            continue
         content = operations["get"]["responses"]["200"]["content"]
-        if "/history/" not in path or "application/json" not in content:
+        if "application/json" not in content:
             continue
         schema = content["application/json"]["schema"]
         validator = jsonschema_rs.validator_for({**schema, "components": described["components"]})
