@@ -128,7 +128,10 @@ SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 
 @dataclass(slots=True, kw_only=True)
 class Binary:
-    """``left operator right``; ``operator_position`` is where the operator stands."""
+    """``left operator right``; ``operator_position`` is where the operator stands.
+
+    ``kind`` is what it gives, once the types are checked.
+    """
 
     position: int
     operator: str
@@ -137,6 +140,7 @@ class Binary:
     operator_position: int
     returns_bool: bool = False
     matching: Matching = field(default_factory=Matching)
+    kind: ValueType | None = None
 
     @property
     def is_comparison(self) -> bool:
@@ -186,6 +190,17 @@ def walk(node: Node) -> Iterator[Node]:
         each = stack.pop()
         yield each
         stack.extend(reversed(children(each)))
+
+
+def depth(node: Node) -> int:
+    """How many nodes there are from the root to the farthest leaf."""
+    deepest = 0
+    stack = [(node, 1)]
+    while stack:
+        each, level = stack.pop()
+        deepest = max(deepest, level)
+        stack.extend([(child, level + 1) for child in children(each)])
+    return deepest
 
 
 def bare(node: Node) -> Node:

@@ -40,6 +40,8 @@ def type_of(node: Node) -> ValueType:  # noqa: PLR0911 - a table in the form of 
         case Call():
             return FUNCTIONS[node.function].returns
         case Binary():
+            if node.kind is not None:
+                return node.kind
             both = (type_of(node.left), type_of(node.right))
             return ValueType.SCALAR if both == (ValueType.SCALAR,) * 2 else ValueType.VECTOR
         case Unary() | Parenthesised():
@@ -124,6 +126,7 @@ class _Checker:
         for side, found in ((node.left, left), (node.right, right)):
             if found not in _NUMBERS:
                 raise self._error(side, "binary expression must contain only scalar and instant vector types")
+        node.kind = ValueType.SCALAR if is_scalar else ValueType.VECTOR
         self._matching(node, is_between_vectors=left is right is ValueType.VECTOR)
 
     def _matching(self, node: Binary, *, is_between_vectors: bool) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from alertrouter.core.time import DAY, HOUR, MINUTE, SECOND
 from alertrouter.rules.lint.finding import Finding, Severity
 from alertrouter.rules.lint.live import AskError, Terms, ask, firings
-from alertrouter.rules.lint.run import lint
+from alertrouter.rules.lint.run import ABOUT, lint
 from alertrouter.rules.load import load_text
+from alertrouter.rules.model import Dialect, RuleError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -270,3 +274,45 @@ def test_what_the_server_refuses_is_a_finding_and_that_it_is_down_is_not() -> No
     assert (found.check, found.message) == ("promql/refused", "too many samples")
     with pytest.raises(AskError, match="down"):
         asked(Server("x{}", refuses="down"), alert("x > 1"))
+
+
+TEXTS = st.recursive(
+    st.sampled_from(["x", 'y{a="b"}', "1", "x[5m]", "'a'", "time()", 'z{__name__=~"q|r"}']),
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "> bool", ">", "and", "or on (a)", "/ on (a) group_left (b)"]), inner).map(
+            " ".join
+        ),
+        st.tuples(st.sampled_from(["sum by (a, b)", "topk(2, ", "rate", "absent", "-", "histogram_quantile(0.9,"]), inner).map(
+            lambda parts: f"{parts[0]}{'' if parts[0].endswith((',', ', ')) else '('}{parts[1]})"
+        ),
+        inner.map(lambda text: f"{text}[1h:5m]"),
+    ),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS)
+def test_no_expression_is_too_odd_to_be_looked_at(expression: str) -> None:
+    text = json.dumps(
+        {
+            "groups": [
+                {
+                    "name": "g",
+                    "rules": [{"alert": "A", "expr": expression, "annotations": {"a": "{{ $labels.b }}"}}],
+                }
+            ]
+        }
+    )
+    for dialect in Dialect:
+        try:
+            rules = load_text(text, file="f", dialect=dialect)
+        except RuleError:
+            continue
+        found = lint(rules, {"f": text}, 0, ask=lambda subjects: ask(subjects, Server(), TERMS))
+        assert {each.check for each in found} <= ABOUT.keys()
+
+
+@pytest.mark.parametrize("count", [140, 300, 450, 2000])
+def test_long_chains_are_looked_at_or_left_alone(count: int) -> None:
+    assert set(checks(alert("x" + " + x" * count))) <= {"alerts/comparison"}

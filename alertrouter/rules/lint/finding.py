@@ -7,11 +7,16 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from alertrouter.promql.errors import PromqlError
+from alertrouter.promql.nodes import depth
 from alertrouter.promql.parser import parse
 
 if TYPE_CHECKING:
     from alertrouter.promql.nodes import Node
     from alertrouter.rules.model import Rule, RuleGroup
+
+
+# Checks go down a tree by calling themselves.
+_DEEPEST = 150
 
 
 class Severity(IntEnum):
@@ -50,7 +55,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """A rule that is looked at, and the tree of its expression; None where that cannot be read."""
+    """A rule that is looked at, and the tree of its expression; None where that cannot be read, or is very deep."""
 
     rule: Rule
     group: RuleGroup
@@ -62,6 +67,8 @@ class Subject:
         try:
             node = parse(rule.expression)
         except PromqlError:
+            node = None
+        if node is not None and depth(node) > _DEEPEST:
             node = None
         return cls(rule=rule, group=group, node=node)
 
