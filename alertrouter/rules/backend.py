@@ -17,6 +17,7 @@ from alertrouter.http_client import HttpClient
 from alertrouter.rules.answer import read_answer
 from alertrouter.rules.model import PartialResponse
 from alertrouter.rules.ports import QueryError
+from alertrouter.rules.time_limit import TimeLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,7 @@ class HttpBackend:
         self._http = HttpClient(config, clock, longest_answer=LONGEST_ANSWER)
         self._scrub = Scrubber(secrets_of([config, list(urls)])).scrub
         self._first = 0
+        self._limits = TimeLimits()
         self._free = config.concurrency
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._headers = self._base_headers()
@@ -83,15 +85,21 @@ class HttpBackend:
             f"query={_escaped(expression)}&time={at // SECOND}.{at // MILLISECOND % 1000:03d}"
             f"&timeout={_timeout_text(timeout)}{parameters}"
         )
+        task = self._limits.begin(timeout / SECOND)
         try:
-            async with asyncio.timeout(timeout / SECOND):
-                response = await self._in_turn(form, headers, self._clock.now() + timeout)
-        except TimeoutError:
+            response = await self._in_turn(form, headers, self._clock.now() + timeout)
+        except asyncio.CancelledError:
+            if not self._limits.end(task):
+                raise
             # Another backend may be better off.
             self._first = (self._first + 1) % len(self._urls)
             raise QueryError(
                 f"query timed out: no answer within {format_duration(timeout)}", kind="timeout"
             ) from None
+        except BaseException:
+            self._limits.end(task)
+            raise
+        self._limits.end(task)
         return read_answer(response, LONGEST_ANSWER, self._scrub)
 
     async def aclose(self) -> None:
