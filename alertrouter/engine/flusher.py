@@ -21,7 +21,7 @@ from alertrouter.engine.timers import Timers
 from alertrouter.engine.view import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.notification import ReceiverDatum
@@ -211,6 +211,19 @@ class Flusher:
         if not sends:
             self._settle(group, changes, now)
 
+    def turn_quietly(self, group: AggregationGroup, view: View, now: Moment) -> None:
+        """A flush, now that it is due, of which it is known that it says and changes nothing; ``view`` is what it saw."""
+        group.tick = group.settled_at = group.due
+        group.flush_number += 1
+        group.due += group.route.group_interval
+        group.recheck = None
+        group.muted = frozenset(view.muted)
+        group.seen_resolved = []
+        group.failed = False
+        self._hold(group, view, now, sending=False)
+        self.schedule(group)
+        self._note_quiet(group, now)
+
     def _note_expired(self, group: AggregationGroup, changes: Changes, now: Moment) -> None:
         for known in group.members:
             if known.ends_at <= now and not known.over:
@@ -361,7 +374,11 @@ class Flusher:
             return
         left_before = len(group.members)
         for known, updated_at in group.seen_resolved:
-            if known in group.members and known.updated_at == updated_at and not self.owed(group, known):
+            if (
+                known in group.members
+                and known.updated_at == updated_at
+                and not self.owed(group, known, group.muted)
+            ):
                 if self.events is not None:
                     self.events.append(resolved(known, group, now))
                 self.leave(group, known)
@@ -374,9 +391,9 @@ class Flusher:
             changes.groups.append(group.state())
         self._note_quiet(group, now)
 
-    def owed(self, group: AggregationGroup, known: Known) -> bool:
+    def owed(self, group: AggregationGroup, known: Known, muted: Collection[Known]) -> bool:
         """D3: a muted member stays while somebody who was told of it has not heard that it is resolved."""
-        return known in group.muted and any(
+        return known in muted and any(
             integration.send_resolved and known.labels.identity in self.log.announced(slot)
             for slot, integration in group.slots()
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alertrouter.engine.changes import Changes, Transition
+from alertrouter.core.alert import Alert
+from alertrouter.engine.changes import AlertTransition, Changes, Transition
 from alertrouter.engine.checkpoint import resume
 from alertrouter.engine.engine import Engine
 from alertrouter.engine.view import FAR
@@ -13,7 +13,7 @@ from alertrouter.engine.view import FAR
 if TYPE_CHECKING:
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
-    from alertrouter.engine.changes import AlertTransition, SilenceChange
+    from alertrouter.engine.changes import SilenceChange
     from alertrouter.engine.checkpoint import Checkpoint
     from alertrouter.engine.engine import EngineSettings
     from alertrouter.engine.known import Known
@@ -53,7 +53,7 @@ class Feed:
             self._collect(identity, transition)
             return None
         elif transition.kind is not Transition.EXPIRED:
-            transition = replace(transition, alert=replace(transition.alert, ends_at=FAR))
+            transition = _endless(transition)
         known = self.engine.retake(transition, Changes(), transition.at)
         if known is not None and known.ends_at == FAR:
             self._endless[identity] = known
@@ -80,6 +80,21 @@ class Feed:
     def silence(self, change: SilenceChange) -> None:
         """A silence is as this says from now on."""
         self.engine.retake_silence(change.silence, change.at)
+
+
+def _endless(transition: AlertTransition) -> AlertTransition:
+    alert = transition.alert
+    return AlertTransition(
+        at=transition.at,
+        kind=transition.kind,
+        alert=Alert(
+            labels=alert.labels,
+            annotations=alert.annotations,
+            starts_at=alert.starts_at,
+            ends_at=FAR,
+            updated_at=alert.updated_at,
+        ),
+    )
 
 
 # So many alerts that could not be forgotten yet are looked at again whenever one can.

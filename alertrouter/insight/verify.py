@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.engine import Engine, EngineSettings
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import GroupId, Slot
+    from alertrouter.engine.view import View
     from alertrouter.insight.record import Event, Record
 
 # A flush that comes later than this is recorded with its own time, whatever it says.
@@ -210,7 +211,16 @@ class Reenactment:
     def _due(self, group: AggregationGroup, now: Moment) -> None:
         if group.id in self._waiting:
             return
-        if group.open or group.closing or self._has_something_to_say(group, now):
+        if group.open or group.closing:
+            self._waiting[group.id] = now
+            return
+        if now == group.due and group.quiet_stamp != self.engine.flusher.judge.stamp(group):
+            view = self.engine.flusher.judge.suppression.view(group.route, group.members, now, now)
+            if self._says_something(group, view, now):
+                self._waiting[group.id] = now
+            else:
+                self.engine.flusher.turn_quietly(group, view, now)
+        elif self._has_something_to_say(group, now):
             self._waiting[group.id] = now
         else:
             self._turn(group, now)
@@ -240,7 +250,7 @@ class Reenactment:
             self._quiet[record.slot] = (record.tick, record.why_not)
         return changes
 
-    def _has_something_to_say(  # noqa: PLR0911 - a list of questions
+    def _has_something_to_say(
         self, group: AggregationGroup, now: Moment, due_at: Moment | None = None
     ) -> bool:
         """Whether a flush of this group leaves more behind than the time of its next one."""
@@ -254,21 +264,27 @@ class Reenactment:
             return True
         if group.quiet_stamp == judge.stamp(group) and now < group.quiet_until:
             return False
-        if any(
-            known.ends_at <= now and (not known.over or not flusher.owed(group, known))
-            for known in group.members
-        ):
-            return True
         view = judge.suppression.view(group.route, group.members, now, group.due)
-        over = identities([k for k in (*view.resolved, *view.muted) if k.ends_at <= now])
+        return self._says_something(group, view, now)
+
+    def _says_something(self, group: AggregationGroup, view: View, now: Moment) -> bool:
+        flusher = self.engine.flusher
+        judge = flusher.judge
+        over = []
+        for known in group.members:
+            if known.ends_at <= now:
+                if not known.over or not flusher.owed(group, known, view.muted):
+                    return True
+                over.append(known)
+        ended = identities(over)
         for slot, integration in group.slots():
             decision = judge.decide(group, slot, integration, view, now, group.due)
             if isinstance(decision, Send) or decision.why_not is NotSent.RESOLVES_NOT_WANTED:
                 return True
             entry = flusher.log.entries.get(slot)
-            if entry is None:
+            if entry is None or not ended:
                 continue
-            if seen_resolved(entry, over, send_resolved=integration.send_resolved) is not None:
+            if seen_resolved(entry, ended, send_resolved=integration.send_resolved) is not None:
                 return True
         return flusher.would_hold(group, view) != group.held
 
