@@ -136,7 +136,8 @@ class Intake:
             known.gone
             or known.ends_at <= now
             or known.posted != posted
-            or known.starts_at != starts_at
+            or starts_at is None
+            or not known.starts_at <= starts_at < known.ends_at
             or known.generator_url != (raw.generatorURL or "")
         ):
             return False

@@ -55,10 +55,10 @@ def _text(moment: datetime) -> str:
 class Batches:
     """Request bodies for ``count`` alerts in ``groups`` groups, built once; only their ends move."""
 
-    def __init__(self, count: int, groups: int, *, first: int = 0) -> None:
+    def __init__(self, count: int, groups: int, *, first: int = 0, since: datetime | None = None) -> None:
         self.count = count
         numbers = range(first, first + count)
-        since = datetime.now(UTC)
+        since = since or datetime.now(UTC)
         self.sizes: Sequence[int] = [len(numbers[start : start + BATCH]) for start in range(0, count, BATCH)]
         self._bodies = [
             _encode([alert(number, groups, since) for number in numbers[start : start + BATCH]])

@@ -52,6 +52,7 @@ class Listing:
     def __init__(self, router: Router) -> None:
         self._router = router
         self._prepared = 0
+        self._to_prepare: list[Known] = []
         self._asked_at = router.now()
         self._known: list[Known] = []
         self._by_fingerprint: list[Known] = []
@@ -166,14 +167,17 @@ class Listing:
         if self._router.now() - self._asked_at > _KEEP:
             self._forget()
             return False
-        # New alerts are at the end. When some have gone meanwhile, a few are left for later.
-        start = min(self._prepared, len(known))
-        some = list(islice(known.values(), start, start + at_most))
+        if not self._to_prepare:
+            # New alerts are at the end. When some have gone meanwhile, a few are left for when they are asked for.
+            start = min(self._prepared, len(known))
+            self._to_prepare = list(islice(known.values(), start, None))[::-1]
+            self._prepared = len(known)
+        some = [each for each in self._to_prepare[-at_most:] if not each.gone]
+        del self._to_prepare[-at_most:]
         know_fingerprints([each.labels for each in some])
-        for each in some:
+        for each in reversed(some):
             fragment(each)
-        self._prepared = start + len(some)
-        return self._prepared < len(known)
+        return bool(self._to_prepare) or self._prepared < len(known)
 
     def _forget(self) -> None:
         if self._prepared:
@@ -183,6 +187,7 @@ class Listing:
             self._groups, self._groups_in_order = [], []
             self._members = {}
             self._prepared = 0
+            self._to_prepare = []
 
     def _alerts_in_order(self, engine: Engine) -> list[Known]:
         known = list(engine.known.values())

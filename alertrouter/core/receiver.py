@@ -26,11 +26,11 @@ class Integration:
     send_resolved: bool
     announce_muted_resolves: bool = False
     config: object = field(default=None, compare=False, repr=False)
+    key: str = field(init=False, compare=False, repr=False)
+    """The identity within the receiver: ``webhook/0``, or ``webhook/name`` for a named one."""
 
-    @property
-    def key(self) -> str:
-        """The identity within the receiver: ``webhook/0``, or ``webhook/name`` for a named one."""
-        return f"{self.kind}/{self.name or self.index}"
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.kind}/{self.name or self.index}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from alertrouter.core.matcher import MatchType
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
     from alertrouter.core.matcher import Matchers
 
 T = TypeVar("T", bound="Hashable")
 
+# An expression that is a choice of plain words, each of which stands for itself.
+_CHOICE = re.compile(r"[\w-]+(?:\|[\w-]+)*", re.ASCII)
+
 
 class Candidates(Generic[T]):
-    """Things found by one of their equality matchers; those without one are candidates for every label set.
+    """Things found by one of their matchers that ask for a value, or for one of a few (``=~"a|b"``); those without one
+    are candidates for every label set.
 
     A look-up costs one dictionary access for each label, however many things are stored. What it yields may
     still not match: the caller tests all matchers. A thing may be stored with several matcher lists.
@@ -27,19 +32,22 @@ class Candidates(Generic[T]):
 
     def add(self, thing: T, matchers: Matchers) -> None:
         """Store a thing that needs all these matchers to match."""
-        pair = _pair(matchers)
-        place = self._others if pair is None else self._by_pair.setdefault(pair, {})
-        place[thing] = None
+        pairs = _pairs(matchers)
+        if not pairs:
+            self._others[thing] = None
+        for pair in pairs:
+            self._by_pair.setdefault(pair, {})[thing] = None
 
     def remove(self, thing: T, matchers: Matchers) -> None:
         """Forget a thing that was stored with these matchers."""
-        pair = _pair(matchers)
-        if pair is None:
+        pairs = _pairs(matchers)
+        if not pairs:
             self._others.pop(thing, None)
-        elif pair in self._by_pair:
-            self._by_pair[pair].pop(thing, None)
-            if not self._by_pair[pair]:
-                del self._by_pair[pair]
+        for pair in pairs:
+            if pair in self._by_pair:
+                self._by_pair[pair].pop(thing, None)
+                if not self._by_pair[pair]:
+                    del self._by_pair[pair]
 
     def of(self, labels: Mapping[str, str]) -> Iterator[T]:
         """What may match these labels, in no useful order."""
@@ -51,7 +59,19 @@ class Candidates(Generic[T]):
         yield from self._others
 
 
-def _pair(matchers: Matchers) -> tuple[str, str] | None:
-    """The label that must be there for these matchers to match; the longest value says most."""
+def _pairs(matchers: Matchers) -> Sequence[tuple[str, str]]:
+    """Labels one of which must be there for these matchers to match; the longest value says most."""
     pairs = [(m.name, m.value) for m in matchers if m.type is MatchType.EQUAL and m.value]
-    return max(pairs, key=lambda pair: len(pair[1])) if pairs else None
+    if pairs:
+        return [max(pairs, key=lambda pair: len(pair[1]))]
+    choices = [(m.name, words) for m in matchers if m.type is MatchType.REGEX and (words := _words(m.value))]
+    name, words = min(choices, key=lambda choice: len(choice[1]), default=("", []))
+    return [(name, word) for word in words]
+
+
+def _words(pattern: str) -> list[str]:
+    """The words among which an expression gives the choice; none when it is another expression."""
+    if pattern.startswith("^(?:") and pattern.endswith(")$"):
+        # So the matchers of ``match_re`` look.
+        pattern = pattern[4:-2]
+    return list(dict.fromkeys(pattern.split("|"))) if _CHOICE.fullmatch(pattern) else []

@@ -25,6 +25,7 @@ from alertrouter.engine.inhibition import InhibitionIndex, Inhibitor
 from alertrouter.engine.known import Known
 from alertrouter.engine.limit import AlertnameLimit
 from alertrouter.engine.reroute import recognise, traces
+from alertrouter.engine.route_index import RouteIndex
 from alertrouter.engine.silence_size import silence_size
 from alertrouter.engine.silences import SilenceIndex
 from alertrouter.engine.slot import GroupId
@@ -86,6 +87,7 @@ class Engine:
         self.silence_index = SilenceIndex()
         self.limit = AlertnameLimit(self.settings.alertname_limit)
         self._moved: dict[Known, None] = {}
+        self._route_index = RouteIndex(routing.route)
         self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
         # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
         self._group_by_values: dict[tuple[Route, tuple[str | None, ...]], AggregationGroup] = {}
@@ -174,13 +176,15 @@ class Engine:
     def heartbeat(self, known: Known, alert: Alert, now: Moment) -> bool:
         """Take in a report that may say nothing new but a later end; False, and nothing done, when it says more.
 
+        A later start within what is known is nothing new: of two replicas one saw the alert first, and it began then.
+
         A heartbeat is remembered with ``take_moved``, not with every change.
         """
         assert alert.ends_at is not None
         if (
             known.ends_at <= now
             or alert.ends_at <= now
-            or alert.starts_at != known.starts_at
+            or not known.starts_at <= alert.starts_at < known.ends_at
             or alert.generator_url != known.generator_url
             or alert.annotations != known.annotations
             or alert.ends_at <= known.starts_at
@@ -318,7 +322,7 @@ class Engine:
 
     def routes_of(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
-        found = tuple(self.routing.route.match(labels))
+        found = tuple(self._route_index.match(labels))
         return self._route_sets.setdefault(found, found)
 
     def retake_silence(self, silence: Silence, now: Moment) -> None:
@@ -535,10 +539,15 @@ class Engine:
         self.flusher.recheck_held(now)
         return changes
 
-    def _take_routing(self, routing: Routing) -> None:
+    def recognised(self, routing: Routing) -> None:
+        """Go on under this configuration; what was routed by another is the caller's to route again."""
         self.routing = routing
+        self._route_index = RouteIndex(routing.route)
         self._route_sets.clear()
         self._group_by_values.clear()
+
+    def _take_routing(self, routing: Routing) -> None:
+        self.recognised(routing)
         self.inhibition = InhibitionIndex(routing.inhibition_rules)
         for known in self.known.values():
             known.targets = None

@@ -9,7 +9,7 @@ from alertrouter.engine.changes import GroupState
 from alertrouter.engine.slot import GroupId, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from alertrouter.core.labels import Labels
     from alertrouter.core.receiver import Integration
@@ -33,6 +33,7 @@ class AggregationGroup:
     """
 
     __slots__ = (
+        "_slots",
         "closing",
         "created_at",
         "due",
@@ -82,15 +83,14 @@ class AggregationGroup:
         self.quiet_stamp: tuple[int, ...] = ()
         self.quiet_until: Moment = 0
         self.records: dict[Slot, object] = {}
+        self._slots: Sequence[tuple[Slot, Integration]] | None = None
 
-    def slot(self, integration: Integration) -> Slot:
-        """The name of this group's log entry for one of its receiver's integrations."""
-        return Slot(self.id, self.route.receiver.name, integration.key)
-
-    def slots(self) -> Iterator[tuple[Slot, Integration]]:
+    def slots(self) -> Sequence[tuple[Slot, Integration]]:
         """Each integration that is told about this group, with the name of its log entry."""
-        for integration in self.route.receiver.integrations:
-            yield self.slot(integration), integration
+        if self._slots is None:
+            receiver = self.route.receiver
+            self._slots = [(Slot(self.id, receiver.name, each.key), each) for each in receiver.integrations]
+        return self._slots
 
     def waits_no_longer(self, now: Moment) -> None:
         """A flush that is further away than its route lets it wait can only be so because the clock was set back."""
@@ -110,6 +110,7 @@ class AggregationGroup:
         self.route = route
         self.id = GroupId(route.identity, self.labels)
         self.key = route.group_key(self.labels)
+        self._slots = None
 
     def state(self) -> GroupState:
         """What must be remembered."""

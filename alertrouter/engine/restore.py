@@ -53,7 +53,7 @@ class _Restore:
         """The stored groups under the identities of the current routes (D7), and the log entries with them."""
         before = dict.fromkeys(RouteTrace(g.id.route, g.path, g.receiver) for g in self._state.groups)
         engine = self._engine
-        engine.routing = replace(engine.routing, route=recognise(engine.routing.route, before))
+        engine.recognised(replace(engine.routing, route=recognise(engine.routing.route, before)))
         for entry in self._state.entries:
             self._flusher.log.entries[entry.slot] = entry
         return {group.id: group for group in self._state.groups}

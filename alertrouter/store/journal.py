@@ -12,6 +12,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import SECOND
@@ -65,6 +66,9 @@ class Journal:
         self._queue: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         self._state_is_coming = False
         self._closing = False
+        # The intents that are on their way to the database, with when their patience is over.
+        self._intents: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._impatience: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = Writer(self, store, clock, self._queue)
         self._thread = threading.Thread(target=self._writer.run, name="journal", daemon=True)
@@ -121,11 +125,30 @@ class Journal:
         if not future.done():
             assert self._loop is not None
             patience = self.settings.patience / SECOND
-            timer = self._loop.call_later(
-                patience, fail, [future], StoreError(f"the database has not answered for {patience:g} s")
-            )
-            future.add_done_callback(lambda _: timer.cancel())
+            # One timer for all: one for each would cost as much as all the rest of this.
+            if self._impatience is None:
+                self._impatience = self._loop.call_later(patience, self._lose_patience)
+            self._forget_written()
+            self._intents.append((self._loop.time() + patience, future))
         return future
+
+    def _lose_patience(self) -> None:
+        """Let those go on that have waited long enough for their intent to be written, and come back for the next."""
+        assert self._loop is not None
+        self._impatience = None
+        # A timer may come a little early.
+        now = self._loop.time() + 0.01
+        while self._intents and self._intents[0][0] <= now:
+            _, future = self._intents.popleft()
+            patience = self.settings.patience / SECOND
+            fail([future], StoreError(f"the database has not answered for {patience:g} s"))
+        self._forget_written()
+        if self._intents:
+            self._impatience = self._loop.call_at(self._intents[0][0], self._lose_patience)
+
+    def _forget_written(self) -> None:
+        while self._intents and self._intents[0][1].done():
+            self._intents.popleft()
 
     def settle(self, slot: Slot) -> None:
         """Forget that a send was begun. Its log entry, or a decision that it was sent or failed, does so too."""

@@ -61,16 +61,26 @@ def unsigned(stored: int) -> int:
 
 # A message is written in five rows that name its group and slot; the next one is about others.
 @lru_cache(maxsize=1024)
-def group_id(group: GroupId) -> int:
-    """The key of a group's row: a hash of its route's identity and its labels."""
-    return signed(xxhash.xxh64_intdigest(f"{group.labels.identity:x}\0{group.route}".encode()))
+def _group_columns(group: GroupId) -> tuple[int, str, str]:
+    number = signed(xxhash.xxh64_intdigest(f"{group.labels.identity:x}\0{group.route}".encode()))
+    return number, plain(group.route), json_text(group.labels)
 
 
 @lru_cache(maxsize=1024)
+def _slot_columns(slot: Slot) -> tuple[int, str, str, str, str]:
+    group, route, labels = _group_columns(slot.group)
+    number = signed(xxhash.xxh64_intdigest(f"{group:x}\0{slot.receiver}\0{slot.integration}".encode()))
+    return number, route, labels, plain(slot.receiver), plain(slot.integration)
+
+
+def group_id(group: GroupId) -> int:
+    """The key of a group's row: a hash of its route's identity and its labels."""
+    return _group_columns(group)[0]
+
+
 def slot_id(slot: Slot) -> int:
     """The key of a notification log row."""
-    group = group_id(slot.group)
-    return signed(xxhash.xxh64_intdigest(f"{group:x}\0{slot.receiver}\0{slot.integration}".encode()))
+    return _slot_columns(slot)[0]
 
 
 _to_json = msgspec.json.Encoder().encode
@@ -366,9 +376,7 @@ def to_pairs(stored: str | None) -> Labels:
 def group_row(state: GroupState) -> Row:
     """``groups``."""
     return (
-        group_id(state.id),
-        plain(state.id.route),
-        json_text(state.id.labels),
+        *_group_columns(state.id),
         plain(state.receiver),
         plain(state.key),
         plain(state.path),
@@ -414,17 +422,7 @@ def group_name_row(group: GroupId, group_key: str, used_at: Moment) -> Row:
     """``group_names``."""
     # A day is added to it in SQL, where numbers end.
     used_at = min(used_at, LATEST - DAY)
-    return (group_id(group), plain(group.route), json_text(group.labels), plain(group_key), used_at)
-
-
-def _slot_columns(slot: Slot) -> Row:
-    return (
-        slot_id(slot),
-        plain(slot.group.route),
-        json_text(slot.group.labels),
-        plain(slot.receiver),
-        plain(slot.integration),
-    )
+    return (*_group_columns(group), plain(group_key), used_at)
 
 
 def _to_slot(columns: Sequence[Any]) -> Slot:

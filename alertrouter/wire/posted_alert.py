@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -43,11 +44,14 @@ _MOST_URLS = 10_000
 _LONGEST_URL = 2_000
 _good_urls: set[str | None] = {None, ""}
 
-# Most values of labels and annotations are those of thousands of other alerts, and one object can stand for all. Few
-# enough to stay near the processor: those that come again and again are soon back after it was emptied.
-_MOST_TEXTS = 4096
+# Most values of labels and annotations are those of thousands of other alerts, and one object can stand for all. A few
+# names, such as `pod`, have a value of its own for every alert: those are not worth remembering.
+_MOST_TEXTS = 16_384
 _texts: dict[str, str] = {}
 _one_text = _texts.setdefault
+_known_text = _texts.get
+_new_texts: Counter[str] = Counter()
+_various: set[str] = set()
 
 # Names that were found to be in order, as those of Prometheus are; rules are few, and each has its own.
 _MOST_ORDERS = 10_000
@@ -82,12 +86,25 @@ def labels_from_raw(raw: bytes | Raw, member: str = "labels") -> Labels:
     except (msgspec.MsgspecError, UnicodeError):
         value = read_json(memoryview(raw), "alerts")
         return Labels({} if value is None else read_labels(value, "alerts", _path(member)))
-    if len(_texts) > _MOST_TEXTS:
-        _texts.clear()
     for name, value in pairs.items():
-        pairs[name] = _one_text(value, value)
+        if name not in _various:
+            known = _known_text(value)
+            if known is None:
+                _remember_text(name, value)
+            else:
+                pairs[name] = known
     names = tuple(pairs)
     return Labels.in_order(pairs) if names in _orders or _is_in_order(names) else Labels(pairs)
+
+
+def _remember_text(name: str, value: str) -> None:
+    if len(_texts) >= _MOST_TEXTS:
+        _various.clear()
+        _various.update(name for name, count in _new_texts.items() if count > _MOST_TEXTS // 8)
+        _texts.clear()
+        _new_texts.clear()
+    _texts[value] = value
+    _new_texts[name] += 1
 
 
 def _is_in_order(names: tuple[str, ...]) -> bool:

@@ -239,25 +239,27 @@ def test_b25_firing_resolved_and_bad_alerts_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "counts"),
+    ("change", "counts", "so_does_the_next"),
     [
-        ({}, True),
-        ({"annotations": {"summary": "other"}}, False),
-        ({"generatorURL": "http://other/"}, False),
-        ({"startsAt": 7}, False),
+        ({}, True, True),
+        ({"annotations": {"summary": "other"}}, False, False),
+        ({"generatorURL": "http://other/"}, False, False),
+        ({"startsAt": 3}, False, True),
+        # Another replica saw it later; it began when the first one did.
+        ({"startsAt": 7}, True, True),
     ],
 )
 def test_only_a_report_that_says_nothing_new_but_a_later_end_is_a_heartbeat(
-    change: dict[str, object], counts: bool
+    change: dict[str, object], counts: bool, so_does_the_next: bool
 ) -> None:
     t = Timeline()
     alert = {"labels": {"a": "1"}, "startsAt": 5, "endsAt": 300, "generatorURL": "http://p/"}
     t.at(10).request(alert)
-    t.at(20).request({**alert, "endsAt": 310, **change})
+    assert bool(t.at(20).request({**alert, "endsAt": 310, **change}).changes) is not counts
     # Twice, so that the second finds what the first left behind.
-    taken = t.at(30).request({**alert, "endsAt": 320})
-    assert bool(taken.changes) is (not counts and change != {"startsAt": 7})
+    assert bool(t.at(30).request({**alert, "endsAt": 320}).changes) is not so_does_the_next
     assert ends(t, a="1") == 320
+    assert starts(t, a="1") == (3 if change == {"startsAt": 3} else 5)
 
 
 def test_a_heartbeat_is_remembered_when_asked_for() -> None:
