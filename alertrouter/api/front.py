@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
 from alertrouter.api.http import NOT_FOUND, Answer, DisconnectedError, Request, moved, text_error
+from alertrouter.clock import let_others_run
 from alertrouter.core.duration import format_go_duration
 from alertrouter.core.time import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -207,14 +208,13 @@ async def _send(answer: Answer, send: Send) -> int:
     """Send an answer; how many bytes its body had."""
     body = answer.body
     if not isinstance(body, bytes):
-        first = next(body, b"")
-        second = next(body, None)
+        first, second = await _next(body) or b"", await _next(body)
         if second is not None:
             await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
             await send({"type": "http.response.body", "body": first, "more_body": True})
             size = len(first)
             while second is not None:
-                first, second = second, next(body, None)
+                first, second = second, await _next(body)
                 size += len(first)
                 await send({"type": "http.response.body", "body": first, "more_body": second is not None})
             return size
@@ -225,3 +225,10 @@ async def _send(answer: Answer, send: Send) -> int:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     return len(body)
+
+
+async def _next(pieces: Iterator[bytes]) -> bytes | None:
+    """The next piece of an answer; None at its end. A piece without anything in it is a pause."""
+    while (piece := next(pieces, None)) == b"":
+        await let_others_run()
+    return piece

@@ -2,7 +2,8 @@
 
 Fifty thousand alerts are 35 MB of JSON. What of an alert seldom changes and is its own is kept, encoded, in
 ``Known.listing``; what it shares with others is kept once. Only its end, its last report and its status are filled in
-for each answer, and the answer is made piece by piece. While lists are asked for, all this is done ahead.
+for each answer, and the answer is made piece by piece. While lists are asked for, new alerts are encoded ahead; nobody
+pays for lists that nobody wants.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from alertrouter.core.time import HOUR
 from alertrouter.wire.writing import encode, encode_labels, encode_moment, encode_safely
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from alertrouter.api.query import AlertQuery
     from alertrouter.api.router import Router
@@ -30,17 +31,19 @@ if TYPE_CHECKING:
 # Alerts in one piece of an answer: some hundred kilobytes, a millisecond's work between two turns of the loop.
 _PIECE = 500
 
+# So many alerts are encoded at once, in the order in which they lie in memory.
+_AT_ONCE = 200
 # So long after the last list the encoded pieces are kept, and made ahead for new alerts.
 _KEEP = 2 * HOUR
 _MOST_SHARED = 20_000
 
 _ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"},"updatedAt":"'
 _FIRST = b'[{"annotations":'
-_NEXT = b'},{"annotations":'
+_NEXT = b',{"annotations":'
 
-# An alert as JSON, less the braces and less its end, status and last report: the annotations up to the end, the
-# fingerprint with what leads to it, what stands from there to the status, what stands between the last report and the
-# labels, the labels.
+# An alert as JSON, less what leads to the annotations and less its end, status and last report: the annotations up to
+# the end, the fingerprint with what leads to it, what stands from there to the status, what stands between the last
+# report and the labels, the labels to the end.
 _Fragment = tuple[bytes, bytes, bytes, bytes, bytes]
 
 _fingerprint = attrgetter("labels.fingerprint")
@@ -53,7 +56,7 @@ class Listing:
         self._router = router
         self._prepared = 0
         self._to_prepare: list[Known] = []
-        self._asked_at = router.now()
+        self._asked_at: Moment | None = None
         self._known: list[Known] = []
         self._by_fingerprint: list[Known] = []
         self._groups: list[AggregationGroup] = []
@@ -62,10 +65,11 @@ class Listing:
         self._members: dict[AggregationGroup, tuple[int, list[Known]]] = {}
 
     def alerts(self, query: AlertQuery, now: Moment) -> Iterator[bytes]:
-        """The array of alerts, by fingerprint, in pieces."""
+        """The array of alerts, by fingerprint, in pieces; an empty one gives others their turn."""
         engine = self._router.engine
         self._asked_at = now
         order = self._alerts_in_order(engine)
+        yield from self._encoded(engine, query)
         wanted = _wanted_routes(engine, query)
         text = _Text(engine, now)
         match = query.matchers.match if query.matchers else None
@@ -84,12 +88,13 @@ class Listing:
                 before = _NEXT
             if parts:
                 yield b"".join(parts)
-        yield b"[]\n" if before is _FIRST else b"}]\n"
+        yield b"[]\n" if before is _FIRST else b"]\n"
 
     def groups(self, query: AlertQuery, now: Moment) -> Iterator[bytes]:
-        """The array of alert groups, in pieces."""
+        """The array of alert groups, in pieces; an empty one gives others their turn."""
         engine = self._router.engine
         self._asked_at = now
+        yield from self._encoded(engine, query)
         text = _Text(engine, now)
         groups = [
             group
@@ -156,17 +161,16 @@ class Listing:
             headers[route] = ending
         if _has_templates(route):
             ending += encode_labels(self._router.route_labels(group, now)) + b"}"
-        return b'}],"labels":' + encode_labels(group.labels) + ending
+        return b'],"labels":' + encode_labels(group.labels) + ending
 
     def prepare(self, at_most: int) -> bool:
         """Work ahead on alerts that were never listed, a few at a time; whether any are left.
 
-        When nobody has asked for a list in a long time, forget what was made instead.
+        When nobody has asked for a list in a long time, forget what was made.
         """
         known = self._router.engine.known
-        if self._router.now() - self._asked_at > _KEEP:
+        if self._asked_at is not None and self._router.now() - self._asked_at > _KEEP:
             self._forget()
-            return False
         if not self._to_prepare:
             # New alerts are at the end. When some have gone meanwhile, a few are left for when they are asked for.
             start = min(self._prepared, len(known))
@@ -175,19 +179,29 @@ class Listing:
         some = [each for each in self._to_prepare[-at_most:] if not each.gone]
         del self._to_prepare[-at_most:]
         know_fingerprints([each.labels for each in some])
-        for each in reversed(some):
-            fragment(each)
+        if self._asked_at is not None:
+            _encode_all([each for each in reversed(some) if each.listing is None])
         return bool(self._to_prepare) or self._prepared < len(known)
 
+    def _encoded(self, engine: Engine, query: AlertQuery) -> Iterator[bytes]:
+        """Encode what a list of everything needs and what was not encoded ahead."""
+        if query.matchers or not query.any_receiver:
+            return  # few are wanted
+        missing = [each for each in engine.known.values() if each.listing is None]
+        for start in range(0, len(missing), _AT_ONCE):
+            some = missing[start : start + _AT_ONCE]
+            know_fingerprints([each.labels for each in some])
+            _encode_all(some)
+            if start % (10 * _AT_ONCE) == 0:
+                yield b""
+
     def _forget(self) -> None:
-        if self._prepared:
-            for known in self._router.engine.known.values():
-                known.listing = None
-            self._known, self._by_fingerprint = [], []
-            self._groups, self._groups_in_order = [], []
-            self._members = {}
-            self._prepared = 0
-            self._to_prepare = []
+        self._asked_at = None
+        for known in self._router.engine.known.values():
+            known.listing = None
+        self._known, self._by_fingerprint = [], []
+        self._groups, self._groups_in_order = [], []
+        self._members = {}
 
     def _alerts_in_order(self, engine: Engine) -> list[Known]:
         known = list(engine.known.values())
@@ -282,14 +296,27 @@ def fragment(known: Known) -> _Fragment:
     """The parts of an alert that stay the same from one report to the next; kept with the alert."""
     pieces = known.listing
     if not isinstance(pieces, tuple):
-        pieces = known.listing = (
-            encode_safely(known.annotations) + b',"endsAt":"',
-            b'","fingerprint":"%016x' % known.labels.fingerprint,
-            _middle_of_routes(known.routes, known.starts_at, known.starts_offset),
-            _tail(known.generator_url),
-            encode_safely(known.labels),
-        )
+        pieces = known.listing = _fragment(known, encode_safely)
     return pieces
+
+
+def _fragment(known: Known, encode_text: Callable[[object], bytes]) -> _Fragment:
+    return (
+        encode_text(known.annotations) + b',"endsAt":"',
+        b'","fingerprint":"%016x' % known.labels.fingerprint,
+        _middle_of_routes(known.routes, known.starts_at, known.starts_offset),
+        _tail(known.generator_url),
+        # What the encoder gives has room to grow; a sum has just the room it takes.
+        encode_text(known.labels) + b"}",
+    )
+
+
+def _encode_all(some: Sequence[Known]) -> None:
+    """Encode a few alerts; whether there is anything to escape is asked once for all of them."""
+    text = encode([(known.labels, known.annotations) for known in some])
+    plain = b"&" not in text and b"<" not in text and b">" not in text
+    for known in some:
+        known.listing = _fragment(known, encode if plain else encode_safely)
 
 
 @lru_cache(maxsize=_MOST_SHARED)

@@ -140,21 +140,27 @@ def test_the_fast_order_is_the_order_for_display(label_sets: list[dict[str, str]
     assert in_display_order(known) == expected
 
 
-def test_what_lists_need_is_made_ahead_and_forgotten_when_nobody_asks() -> None:
+def test_while_lists_are_asked_for_what_they_need_is_made_ahead() -> None:
     server = Server(CONFIG)
     server.post("/api/v2/alerts", [alert({"n": str(n), "a": "<&>"}) for n in range(30)])
     router = server.router
-    known = list(router.engine.known.values())
     listing = Listing(router)
-    asked = b"".join(listing.alerts(AlertQuery(), router.now()))
-    for each in known:
-        each.listing = None
-
     assert listing.prepare(20)
-    assert [each.listing is None for each in known] == [False] * 20 + [True] * 10
     assert not listing.prepare(20)
-    assert b"".join(listing.alerts(AlertQuery(), router.now())) == asked
+    assert all(
+        each.labels.knows_fingerprint and each.listing is None for each in router.engine.known.values()
+    )
+    asked = b"".join(listing.alerts(AlertQuery(), router.now()))
+
+    server.post("/api/v2/alerts", [alert({"n": str(n), "b": "plain"}) for n in range(30)])
+    new = list(router.engine.known.values())[30:]
+    assert listing.prepare(20)
+    assert [each.listing is None for each in new] == [False] * 20 + [True] * 10
+    assert not listing.prepare(20)
+    both = json.loads(b"".join(listing.alerts(AlertQuery(), router.now())))
+    assert [each for each in both if "a" in each["labels"]] == json.loads(asked)
+    assert len(both) == 60
 
     router.time += 3 * HOUR
     assert not listing.prepare(20)
-    assert all(each.listing is None for each in known)
+    assert all(each.listing is None for each in router.engine.known.values())
