@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alertrouter.core.labels import Labels
@@ -12,12 +12,13 @@ from alertrouter.engine.route_index import RouteIndex
 from tests.core.test_route import label_sets, matchers, route
 
 leaves = st.builds(route, matchers, st.booleans(), st.just([]))
-branches = st.builds(route, matchers, st.booleans(), st.lists(leaves, max_size=12))
+branches = st.builds(route, matchers, st.booleans(), st.lists(leaves, max_size=9))
 roots = st.builds(
-    route, st.just(Matchers(())), st.just(False), st.lists(leaves | branches, min_size=6, max_size=12)
+    route, st.just(Matchers(())), st.just(False), st.lists(leaves | branches, min_size=6, max_size=9)
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(roots, label_sets)
 def test_the_index_finds_what_the_tree_finds(root: Route, labels: Labels) -> None:
     assert RouteIndex(root).match(labels) == root.match(labels)
