@@ -224,7 +224,10 @@ class Evaluator:
         labels, config = reading.options.external_labels, reading.config
         if self._post is not None:
             return InProcessNotifier(
-                self._post, external_labels=labels, relabel_configs=config.alert_relabel_configs
+                self._post,
+                self._clock.now,
+                external_labels=labels,
+                relabel_configs=config.alert_relabel_configs,
             )
         flags = [SecretUrl(_url("alertmanager.url", each)) for each in self._settings.alertmanager_url]
         blocks = [*([AlertmanagersConfig(urls=tuple(flags))] if flags else []), *config.alertmanagers]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from alertrouter.rules.alertmanagers import queued
@@ -13,6 +14,8 @@ from alertrouter.rules.relabel import Relabeling
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.time import Moment
     from alertrouter.rules.model import RuleGroup
     from alertrouter.rules.ports import RuleAlert
     from alertrouter.rules.relabel import RelabelConfig
@@ -27,36 +30,44 @@ _LAST_WORDS = 10.0
 class InProcessNotifier:
     """Posts alerts to ``post``, the router's door, which takes a request's body and tells what is wrong with which alert.
 
-    Nothing is dropped and nobody waits: what comes in while a body is being taken goes with the next. Whatever ``post``
-    raises is logged; the router has the alerts in memory by then, or they are told again.
+    Nothing is dropped and nobody waits: what comes in while a body is being taken goes with the next, and of an alert that
+    is told again meanwhile only the newest word. Whatever ``post`` raises is logged; the router has the alerts in memory by
+    then, or they are told again.
     """
 
     def __init__(
         self,
         post: Callable[[bytes], Awaitable[Sequence[str]]],
+        now: Callable[[], Moment],
         *,
         external_labels: Mapping[str, str],
         relabel_configs: Sequence[RelabelConfig] = (),
     ) -> None:
         self._post = post
+        self._now = now
         self._external_labels = dict(external_labels)
         self._relabeling = Relabeling(relabel_configs)
-        self._waiting: list[bytes] = []
+        # By labels, and whether it is over: a start and its end are two words.
+        self._waiting: dict[tuple[Labels, bool], bytes] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def notify(self, alerts: Sequence[RuleAlert], *, group: RuleGroup) -> None:
         """Queue alerts and return."""
+        now = self._now()
         for alert in alerts:
             labels = {**self._external_labels, **alert.labels} if self._external_labels else alert.labels
             kept = self._relabeling.apply(labels)
             if kept:
-                self._waiting.append(queued(kept, alert, group).body)
+                made = queued(kept, alert, group)
+                key = (made.labels, alert.ends_at <= now)
+                self._waiting.pop(key, None)
+                self._waiting[key] = made.body
         if self._waiting and self._task is None:
             self._task = asyncio.create_task(self._hand_on(), name="alerts of rules")
 
     async def _hand_on(self) -> None:
         while self._waiting:
-            part, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
+            part = [self._waiting.pop(key) for key in list(islice(self._waiting, _AT_ONCE))]
             try:
                 problems = await self._post(b"[" + b",".join(part) + b"]")
             except Exception as error:

@@ -38,12 +38,12 @@ class Door:
         return ["invalid: bad one"] if b"bad" in body else []
 
 
-def alert(**labels: str) -> RuleAlert:
+def alert(ends: int = 300, **labels: str) -> RuleAlert:
     return RuleAlert(
         labels={"alertname": "A", **labels},
         annotations={},
         starts_at=60 * SECOND,
-        ends_at=300 * SECOND,
+        ends_at=ends * SECOND,
         generator_url="http://e/graph",
     )
 
@@ -51,6 +51,7 @@ def alert(**labels: str) -> RuleAlert:
 def notifier(door: Door, *configs: dict[str, Any], **external: str) -> InProcessNotifier:
     return InProcessNotifier(
         door,
+        lambda: 100 * SECOND,
         external_labels=external,
         relabel_configs=[RelabelConfig.model_validate(each) for each in configs],
     )
@@ -109,6 +110,21 @@ async def test_what_comes_meanwhile_goes_together() -> None:
     door.open.set()
     await made.aclose()
     assert [[each["labels"]["i"] for each in body] for body in door.taken] == [["0"], ["1", "2", "3"]]
+
+
+async def test_of_an_alert_that_waits_only_the_newest_word_is_handed_on() -> None:
+    door = Door()
+    door.open.clear()
+    made = notifier(door)
+    await made.notify([alert(i="first")], group=group())
+    await asyncio.sleep(0)
+    for ends in (300, 90, 400):
+        await made.notify([alert(ends), alert(i="other")], group=group())
+    door.open.set()
+    await made.aclose()
+    told = [(each["labels"].get("i"), each["endsAt"][14:19]) for each in door.taken[1]]
+    # What has ended is another word than what fires; the order is that of the newest.
+    assert told == [(None, "01:30"), (None, "06:40"), ("other", "05:00")]
 
 
 async def test_a_failure_is_logged_and_the_next_is_taken(caplog: pytest.LogCaptureFixture) -> None:

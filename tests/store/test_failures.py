@@ -12,6 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
+from alertrouter.core.rule_state import (
+    AlertState,
+    EvaluatedGroup,
+    RuleAlertState,
+    RuleChanges,
+    StoredRuleAlert,
+)
 from alertrouter.core.time import MINUTE
 from alertrouter.engine.changes import Changes, StoredState
 from alertrouter.store import Journal, Store, StoreError, history
@@ -50,6 +57,10 @@ class Engine:
         self.remembered.add(changes)
         return changes
 
+    def evaluate(self, changes: RuleChanges) -> RuleChanges:
+        self.remembered.add_rules(changes)
+        return changes
+
     def state(self) -> StoredState:
         self.asked += 1
         return self.remembered.state()
@@ -59,6 +70,13 @@ class Engine:
 def sqlite_store(tmp_path: Path) -> Iterator[Store]:
     with contextlib.closing(Store.open(tmp_path, StillClock())) as opened:
         yield opened
+
+
+def evaluated() -> RuleChanges:
+    """A rule fired."""
+    down = alert("Down")
+    firing = RuleAlertState(down.labels, down.annotations, 1.0, AlertState.FIRING, NOW, NOW)
+    return RuleChanges(alerts=[StoredRuleAlert(7, firing)], groups=[EvaluatedGroup("a.yml;node", NOW)])
 
 
 def file_of(store: Store) -> Path:
@@ -78,6 +96,8 @@ async def fail_and_recover(
         await opened.write(engine.change(Changes(groups=[group("Lost")], decisions=[decision("Lost")])))
     with pytest.raises(StoreError, match=complaint):
         await opened.write(engine.change(silenced(silence())))
+    with pytest.raises(StoreError, match=complaint):
+        await opened.write_rules(engine.evaluate(evaluated()))
     repair()
     await until(lambda: opened.healthy)
     assert engine.healths == [False, True]
