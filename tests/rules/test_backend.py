@@ -444,6 +444,29 @@ async def test_secrets_in_files_are_read_anew(tmp_path: Any) -> None:
     assert [each.headers["authorization"] for each in server.requests] == ["Bearer first", "Bearer second"]
 
 
+async def test_tokens_of_oauth2_are_fetched_once_and_sent() -> None:
+    async with HttpReceiver() as tokens, HttpReceiver() as server:
+        tokens.answer_with(
+            Answer(200, b'{"access_token": "t0ken", "token_type": "bearer", "expires_in": 3600}')
+        )
+        server.answer_with(vector())
+        oauth2 = {"client_id": "rules", "client_secret": "hunter22", "token_url": tokens.url("/token")}
+        async with connected(server.url(), oauth2=oauth2) as backend:
+            for _ in range(2):
+                await backend.query("up", AT, timeout=LIMIT)
+
+            assert [each.headers["authorization"] for each in server.requests] == ["Bearer t0ken"] * 2
+            assert len(tokens.requests) == 1
+
+        tokens.answer_with(Answer(403, b"hunter22 is wrong"))
+        async with connected(server.url(), oauth2=oauth2) as backend:
+            with pytest.raises(
+                QueryError, match="cannot fetch token: the token server answered 403"
+            ) as caught:
+                await backend.query("up", AT, timeout=LIMIT)
+            assert "hunter22" not in str(caught.value)
+
+
 async def test_tls_with_an_authority_of_its_own() -> None:
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
