@@ -80,7 +80,9 @@ class _Reader:
         return self._groups_of(root)
 
     def _groups_of(self, node: Node) -> list[Node]:
-        entries = self.decoder.object(node, "rulefmt.RuleGroups", {"groups"}, {}) or {}
+        # The files that mimirtool loads say for which namespace they are.
+        keys = {"groups", "namespace"} if self._takes_more else {"groups"}
+        entries = self.decoder.object(node, "rulefmt.RuleGroups", keys, {}) or {}
         if "groups" not in entries:
             return []
         return self.decoder.items(entries["groups"].value, "[]rulefmt.RuleGroup")

@@ -291,6 +291,12 @@ def test_a_group_alone_as_mimir_takes_it() -> None:
     assert group.name == "g"
 
 
+def test_a_file_of_mimirtool_with_its_namespace() -> None:
+    assert [group.name for group in groups_of("namespace: team\ngroups: [{name: g}]")] == ["g"]
+    with pytest.raises(RuleError, match="field namespace not found"):
+        load_text("namespace: a", file="f", strict_keys=KeySet.PROMETHEUS)
+
+
 def test_only_the_first_document_is_read() -> None:
     read = load_text("groups: [{name: a}]\n---\ngroups: [{name: b}]\n", file="f")
     assert [group.name for group in read.groups] == ["a"]
