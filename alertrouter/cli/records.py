@@ -29,11 +29,13 @@ class RecordOptions:
         "Read this database, be a daemon at work on it or not: its directory or file.",
     )
     storage_url: str = flag("storage.url", Kind.TEXT, "Read this database: postgresql://user@host/name.")
+    input: str = flag("input", Kind.TEXT, "Read this file, which artool history export has written.")
 
 
 @contextmanager
 def opened(options: RecordOptions) -> Iterator[Record]:
     """The record that is asked for. What is wrong with it ends the command."""
+    from alertrouter.insight.file_record import FileRecord
     from alertrouter.insight.record import RecordError
     from alertrouter.insight.store_record import StoreRecord
     from alertrouter.store import StoreError
@@ -41,9 +43,15 @@ def opened(options: RecordOptions) -> Iterator[Record]:
     from alertrouter.store.rows import BadRowError
 
     where = options.storage_url or options.storage_path
-    if not where:
-        raise Failure("give --storage.path or --storage.url: the database with what happened")
+    if bool(where) == bool(options.input):
+        raise Failure(
+            "give --storage.path or --storage.url, the database with what happened, or --input, a file exported from one"
+        )
     try:
+        if options.input:
+            with FileRecord(Path(options.input)) as record:
+                yield record
+            return
         with reading(where) as connection:
             yield StoreRecord(connection, where.partition("://")[2].rpartition("@")[2] or where)
     except (RecordError, StoreError, BadRowError, OSError) as error:

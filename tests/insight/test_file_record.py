@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alertrouter.cli.artool import main
 from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.insight.export import VERSION, export
 from alertrouter.insight.file_record import FileRecord
@@ -142,6 +143,23 @@ def test_bytes_that_are_not_such_a_file_are_refused(exported: Path) -> None:
             FileRecord(exported)
     with pytest.raises(RecordError, match="cannot be read: No such file"):
         FileRecord(exported.with_name("nowhere.gz"))
+
+
+def test_artool_replays_and_explains_a_file(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def artool(*words: str) -> tuple[int, str]:
+        status = main("artool", [*words, f"--input={exported}"])
+        told = capsys.readouterr()
+        return status, told.out + told.err
+
+    status, out = artool("replay", "--verify", "--since=1970-01-01T00:00:00Z")
+    assert status == 0, out
+    status, out = artool("explain", "name=A", "--at=1970-01-01T00:05:00Z")
+    assert (status, "first notification" in out) == (0, True), out
+    exported.write_bytes(b"")
+    status, out = artool("replay", "--verify")
+    assert (status, "is no exported record" in out) == (1, True)
+    assert main("artool", ["replay", "--verify"]) == 1
+    assert "or --input, a file exported from one" in capsys.readouterr().err
 
 
 def test_a_file_holds_no_secret_and_nobodys_address(exported: Path) -> None:
