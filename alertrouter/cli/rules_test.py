@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from alertrouter.cli.rules_check import dialect_flag
 if TYPE_CHECKING:
     from alertrouter.cli.command import Command
     from alertrouter.cli.session import Session
+    from alertrouter.core.time import Moment
     from alertrouter.rules.model import RuleSet
     from alertrouter.rules.unit_test.case import TestFile
 
@@ -25,7 +26,8 @@ _ABOUT = """Run unit tests of rules.
 
 A test with results says what the metrics server would answer to each rule, and the evaluator itself does the rest: no
 metrics server is needed. The form is in docs/rules.md. A test with input_series, in the form of promtool test rules, needs
-PromQL: it is run by --promtool, or by the promtool on the PATH. Ends with 1 when a test fails."""
+PromQL: it is run by --promtool, by the promtool on the PATH, or on the metrics server that --query.url names, which must have
+nothing in it and take remote write. Ends with 1 when a test fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,18 @@ class RulesTest:
         Kind.TEXT,
         "The promtool that runs tests with input_series; by default the one on the PATH.",
         placeholder="PATH",
+    )
+    query_url: str = flag(
+        "query.url",
+        Kind.TEXT,
+        "A metrics server to throw away, with nothing in it, that runs tests with input_series in place of a promtool.",
+        placeholder="URL",
+    )
+    write_url: str = flag(
+        "remote-write.url",
+        Kind.TEXT,
+        "Where that server takes samples; by default --query.url with /api/v1/write.",
+        placeholder="URL",
     )
     dialect: str = dialect_flag()
     files: tuple[str, ...] = argument("test-rule-file", "The unit test files.", kind=Kind.FILES)
@@ -85,9 +99,9 @@ def _run(file: str, options: RulesTest, patterns: list[re.Pattern[str]], session
 
     try:
         read = read_test_file(read_text(file), file)
-        if read.needs_engine:
+        if read.needs_engine and not options.query_url:
             return _delegate(file, options)
-        failures = _play(read, _rules(read, options, session), patterns)
+        failures = _play(read, _rules(read, options, session), patterns, options, session)
     except RuleError as error:
         failures = [f"    {problem}" for problem in error.problems]
     write(f"Unit Testing:  {file}\n")
@@ -113,17 +127,41 @@ def _rules(read: TestFile, options: RulesTest, session: Session) -> RuleSet:
     return found
 
 
-def _play(read: TestFile, rules: RuleSet, patterns: list[re.Pattern[str]]) -> list[str]:
+def _play(
+    read: TestFile, rules: RuleSet, patterns: list[re.Pattern[str]], options: RulesTest, session: Session
+) -> list[str]:
     import asyncio
 
+    from alertrouter.rules.unit_test.server import WriteError
+
+    cases = [
+        case for case in read.cases if not patterns or any(pattern.search(case.name) for pattern in patterns)
+    ]
+    chosen = replace(read, cases=tuple(cases))
+    try:
+        return asyncio.run(_play_all(chosen, rules, options, session.now()))
+    except WriteError as error:
+        raise Failure(str(error)) from None
+
+
+async def _play_all(read: TestFile, rules: RuleSet, options: RulesTest, now: Moment) -> list[str]:
     from alertrouter.rules.unit_test.play import play
+    from alertrouter.rules.unit_test.server import Server, ServerEngine, starts
 
     failures = []
-    for case in read.cases:
-        if patterns and not any(pattern.search(case.name) for pattern in patterns):
-            continue
-        if found := asyncio.run(play(case, read, rules)):
-            failures += [f"    name: {case.name},", *found]
+    url = options.query_url
+    server = (
+        Server(url, options.write_url or url.rstrip("/") + "/api/v1/write") if read.needs_engine else None
+    )
+    begins = starts(read, rules, now) if server else [0] * len(read.cases)
+    try:
+        for case, begin in zip(read.cases, begins, strict=True):
+            engine = ServerEngine(server, case, begin) if server else None
+            if found := await play(case, read, rules, engine):
+                failures += [f"    name: {case.name},", *found]
+    finally:
+        if server:
+            await server.aclose()
     return failures
 
 
@@ -132,8 +170,8 @@ def _delegate(file: str, options: RulesTest) -> bool:
     promtool = options.promtool or shutil.which("promtool")
     if not promtool:
         raise Failure(
-            f"{file}: tests with input_series need PromQL, and there is no promtool: name one with --promtool, or say "
-            "what the metrics server would answer, with results in place of input_series"
+            f"{file}: tests with input_series need PromQL, and there is no promtool: name one with --promtool, or a "
+            "metrics server with --query.url, or say what it would answer, with results in place of input_series"
         )
     flags = [f"--run={each}" for each in options.run]
     flags += ["--ignore-unknown-fields"] if options.ignore_unknown_fields else []

@@ -10,7 +10,7 @@ import pytest
 
 from alertrouter.promql.errors import PromqlError
 from alertrouter.promql.parser import parse
-from tests.live.peers import peer
+from tests.live.peers import free_port, peer, running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -350,3 +350,56 @@ def test_given_results_end_as_the_same_series_do(
         through.status == 1,
     )
     assert given.status == through.status
+
+
+ON_A_SERVER = """\
+rule_files: [recorded.yml]
+evaluation_interval: 1m
+tests:
+- name: recorded and gone
+  interval: 1m
+  input_series:
+  - {series: 'load{instance="a"}', values: '0 0.95x3 stale'}
+  - {series: 'load{instance="b"}', values: '0+1x10'}
+  alert_rule_test:
+  - {eval_time: 3m, alertname: High, exp_alerts: [{exp_labels: {instance: a, severity: page}}, {exp_labels: {instance: b, severity: page}}]}
+  - {eval_time: 5m, alertname: High, exp_alerts: [{exp_labels: {instance: b, severity: page}}]}
+  promql_expr_test:
+  - {expr: 'instance:load:max5m', eval_time: 4m, exp_samples: [{labels: 'instance:load:max5m{instance="a"}', value: 0.95}, {labels: 'instance:load:max5m{instance="b"}', value: 4}]}
+  - {expr: 'count(ALERTS{alertstate="firing"})', eval_time: 5m, exp_samples: [{labels: '{}', value: 1}]}
+- name: another begins anew
+  input_series: [{series: 'load{instance="a"}', values: '0x5'}]
+  alert_rule_test: [{eval_time: 4m, alertname: High}]
+  promql_expr_test: [{expr: 'sum(instance:load:max5m)', eval_time: 2m, exp_samples: [{value: 0}]}]
+"""
+RECORDED = """\
+groups:
+- name: g
+  rules:
+  - {record: 'instance:load:max5m', expr: 'max_over_time(load[5m])'}
+  - {alert: High, expr: 'instance:load:max5m > 0.9 and load', for: 2m, labels: {severity: page}}
+"""
+
+
+def test_a_server_to_throw_away_computes_what_promtool_does(promtool: Path, tmp_path: Path) -> None:
+    program = peer("ALERTROUTER_PEER_PROMETHEUS", "prometheus")
+    address = f"127.0.0.1:{free_port()}"
+    (tmp_path / "recorded.yml").write_text(RECORDED)
+    (tmp_path / "right.yml").write_text(ON_A_SERVER)
+    (tmp_path / "wrong.yml").write_text(ON_A_SERVER.replace("value: 4}", "value: 5}"))
+    (tmp_path / "prometheus.yml").write_text("{}")
+    command: list[str | Path] = [
+        program,
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--web.listen-address={address}",
+        "--web.enable-remote-write-receiver",
+    ]
+    for name, status in (("right", 0), ("wrong", 1)):
+        data = f"--storage.tsdb.path={tmp_path / name}"
+        assert run([promtool, "test", "rules", f"{name}.yml"], tmp_path).status == status
+        with running(
+            [*command, data], ready=f"http://{address}/-/ready", log=tmp_path / "log", directory=tmp_path
+        ):
+            ours = run([*ARTOOL, "rules", "test", f"--query.url=http://{address}", f"{name}.yml"], tmp_path)
+        assert (ours.status, ours.stderr) == (status, []), ours.stdout
+        assert ("instance:load:max5m" in ours.stdout) is (status == 1)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from alertrouter.config.node import Kind, Mapping, Scalar, Sequence
 from alertrouter.core.time import MINUTE, SECOND, parse_timestamp
+from alertrouter.promql.nodes import Selector
+from alertrouter.promql.parser import parse
 from alertrouter.rules.decode import Decoder
 from alertrouter.rules.document import read_root
 from alertrouter.rules.model import Dialect, RuleError, Stage
+from alertrouter.rules.ports import STALE
 from alertrouter.rules.unit_test.values import parse_values
 
 if TYPE_CHECKING:
@@ -54,8 +57,21 @@ class AlertCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpressionCheck:
+    """What an expression gives at a time: labels, the name among them, and values. ``line`` is where the check stands."""
+
+    at: Duration
+    expression: str
+    expected: tuple[tuple[dict[str, str], float], ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One test. ``results`` are by the name of a rule or by an expression."""
+    """One test. ``results`` are by the name of a rule or by an expression.
+
+    A test for a metrics server has ``series`` instead, and may look at expressions; a stale marker ends a series.
+    """
 
     name: str = ""
     interval: Duration = MINUTE
@@ -63,6 +79,8 @@ class Case:
     results: dict[str, tuple[ResultSeries, ...]] = field(default_factory=dict)
     result_lines: dict[str, int] = field(default_factory=dict)
     checks: tuple[AlertCheck, ...] = ()
+    series: tuple[ResultSeries, ...] = ()
+    expressions: tuple[ExpressionCheck, ...] = ()
     external_labels: dict[str, str] = field(default_factory=dict)
     external_url: str = ""
     line: int = 0
@@ -70,7 +88,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestFile:
-    """A test file. Of one that ``needs_engine`` nothing else is read: its results must be computed."""
+    """A test file. The results of one that ``needs_engine`` must be computed by a metrics server."""
 
     __test__ = False
 
@@ -79,15 +97,14 @@ class TestFile:
     rule_files: tuple[str, ...] = ()
     evaluation_interval: Duration = MINUTE
     group_order: tuple[str, ...] = ()
+    is_fuzzy: bool = False
     cases: tuple[Case, ...] = ()
 
 
 def read_test_file(text: str, file: str) -> TestFile:
     """The tests of a file. Raises RuleError with everything that is wrong."""
     root = read_root(text, file)
-    if _needs_engine(root):
-        return TestFile(file=file, needs_engine=True)
-    reader = _Reader(file)
+    reader = _Reader(file, needs_engine=_needs_engine(root))
     read = reader.file(root)
     if reader.decoder.problems:
         raise RuleError(reader.decoder.problems)
@@ -106,9 +123,11 @@ def _needs_engine(root: Node | None) -> bool:
 
 
 class _Reader:
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, needs_engine: bool) -> None:
         self.decoder = Decoder(file, Dialect.PROMETHEUS)
         self._file = file
+        self._needs_engine = needs_engine
+        self._case_keys = _CASE_KEYS | _NEEDS_ENGINE - {"results"} if needs_engine else _CASE_KEYS
 
     def _values(self, node: Node, keys: frozenset[str], what: str) -> dict[str, Node]:
         hints = dict.fromkeys(
@@ -142,6 +161,10 @@ class _Reader:
             self._wrong(values["evaluation_interval"], "the interval must be greater than 0")
         return TestFile(
             file=self._file,
+            needs_engine=self._needs_engine,
+            is_fuzzy=self.decoder.boolean(values["fuzzy_compare"]) is True
+            if "fuzzy_compare" in values
+            else False,
             rule_files=tuple([self.decoder.text(each) for each in self._list(values, "rule_files")]),
             evaluation_interval=interval or MINUTE,
             group_order=tuple([self.decoder.text(each) for each in self._list(values, "group_eval_order")]),
@@ -152,7 +175,7 @@ class _Reader:
         self.decoder.complain(node, message, stage=Stage.VALUE)
 
     def _case(self, node: Node) -> Case:
-        values = self._values(node, _CASE_KEYS, "test")
+        values = self._values(node, self._case_keys, "test")
         results: dict[str, tuple[ResultSeries, ...]] = {}
         lines: dict[str, int] = {}
         if "results" in values:
@@ -169,6 +192,8 @@ class _Reader:
             results=results,
             result_lines=lines,
             checks=tuple([self._check(each) for each in self._list(values, "alert_rule_test")]),
+            series=tuple([self._input(each) for each in self._list(values, "input_series")]),
+            expressions=tuple([self._expression(each) for each in self._list(values, "promql_expr_test")]),
             external_labels=self._map(values, "external_labels"),
             external_url=self._text(values, "external_url"),
             line=node.line,
@@ -219,3 +244,52 @@ class _Reader:
             expected=tuple(expected),
             line=node.line,
         )
+
+    def _input(self, node: Node) -> ResultSeries:
+        values = self._values(node, frozenset({"series", "values"}), "input_series")
+        numbers: list[float | None] = []
+        if "values" in values:
+            try:
+                numbers = parse_values(self.decoder.text(values["values"]), stale=STALE)
+            except ValueError as error:
+                self._wrong(values["values"], str(error))
+        return ResultSeries(labels=self._metric(values, "series", node), values=numbers)
+
+    def _metric(self, values: dict[str, Node], key: str, node: Node) -> dict[str, str]:
+        """The labels of a text such as ``up{job="a"}``."""
+        text = self._text(values, key)
+        try:
+            return parse_metric(text)
+        except ValueError as error:
+            self._wrong(values.get(key, node), str(error))
+            return {}
+
+    def _expression(self, node: Node) -> ExpressionCheck:
+        values = self._values(node, frozenset({"expr", "eval_time", "exp_samples"}), "promql_expr_test")
+        expected = []
+        for each in self._list(values, "exp_samples"):
+            sample = self._values(each, frozenset({"labels", "value"}), "exp_samples")
+            number = sample.get("value")
+            value = float("nan")
+            try:
+                value = float(self.decoder.text(number)) if number is not None else 0.0
+            except ValueError:
+                self._wrong(each, "the value is no number")
+            expected.append((self._metric(sample, "labels", each) if "labels" in sample else {}, value))
+        return ExpressionCheck(
+            at=self._duration(values, "eval_time", 0),
+            expression=self._text(values, "expr"),
+            expected=tuple(expected),
+            line=node.line,
+        )
+
+
+def parse_metric(text: str) -> dict[str, str]:
+    """The labels, with the name, of a series written as PromQL selects it. ValueError when it is none."""
+    if text.strip() in {"", "{}"}:
+        return {}
+    node = parse(text)
+    if not isinstance(node, Selector) or any(each.operator != "=" for each in node.matchers):
+        raise ValueError(f"'{text}' is no series: write it like up{{job=\"a\"}}")
+    labels = {each.name: each.value for each in node.matchers}
+    return labels | ({"__name__": node.name} if node.name else {})

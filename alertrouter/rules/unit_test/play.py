@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 from alertrouter.clock import SystemClock
 from alertrouter.core.duration import format_duration
 from alertrouter.core.go_quote import quote
 from alertrouter.core.rule_state import AlertState
-from alertrouter.core.time import MILLISECOND
+from alertrouter.core.time import MILLISECOND, SECOND
 from alertrouter.rules.live_group import LiveGroup
 from alertrouter.rules.model import AlertingRule
 from alertrouter.rules.options import Options
 from alertrouter.rules.ports import Answer, QueryError
+from alertrouter.rules.unit_test.case import AlertCheck
 from alertrouter.rules.world import World
 from alertrouter.templating.rule_functions import Sample
 
@@ -22,37 +24,103 @@ if TYPE_CHECKING:
 
     from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Duration, Moment
-    from alertrouter.rules.model import RuleGroup, RuleSet
-    from alertrouter.rules.ports import RuleAlert
-    from alertrouter.rules.unit_test.case import AlertCheck, Case, ResultSeries, TestFile
+    from alertrouter.rules.model import Rule, RuleGroup, RuleSet
+    from alertrouter.rules.ports import Backend, RuleAlert, Writer
+    from alertrouter.rules.unit_test.case import Case, ExpressionCheck, ResultSeries, TestFile
 
+_FLUSH_WITHIN: Final = 10 * SECOND
+_ANSWER_WITHIN: Final = 30 * SECOND
 _Alert = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
 
 
-async def play(case: Case, test_file: TestFile, rules: RuleSet) -> list[str]:
-    """What went otherwise than expected, a text of some lines each; empty when all is well."""
-    if unknown := _unknown_results(case, rules):
+class Engine(Protocol):
+    """A metrics server that computes the results of a test. ``start`` is the moment at which the test begins there."""
+
+    start: Moment
+
+    @property
+    def backend(self) -> Backend:
+        """Answers queries."""
+        ...
+
+    @property
+    def writer(self) -> Writer:
+        """Takes what rules record."""
+        ...
+
+    async def reach(self, elapsed: Duration) -> None:
+        """Give the server all samples up to this time of the test."""
+
+
+async def play(case: Case, test_file: TestFile, rules: RuleSet, engine: Engine | None = None) -> list[str]:
+    """What went otherwise than expected, a text of some lines each; empty when all is well.
+
+    The results are those of the test, unless there is an engine that computes them.
+    """
+    if unknown := [] if engine else _unknown_results(case, rules):
         return unknown
-    backend = _Answers(case)
-    groups = [
-        LiveGroup(group, _world(case, test_file, backend)) for group in _groups(rules, test_file, backend)
-    ]
+    answers = _Answers(case)
+    world = _world(case, test_file, engine or answers)
+    groups = [LiveGroup(group, world) for group in _groups(rules, test_file, None if engine else answers)]
+    start = engine.start if engine else case.start
     failures: list[str] = []
     interval = test_file.evaluation_interval
-    checks = sorted(case.checks, key=lambda check: check.at)
-    place = 0
-    while place < len(checks):
-        at = case.start + backend.elapsed
+    checks: list[AlertCheck | ExpressionCheck] = [*case.checks, *case.expressions]
+    checks.sort(key=lambda check: check.at)
+    while checks:
+        if engine:
+            await engine.reach(answers.elapsed)
         for group in groups:
-            await group.iterate(at)
-        failures += _errors(groups, backend.elapsed)
-        while place < len(checks) and checks[place].at < backend.elapsed + interval:
-            failures += _compare(checks[place], groups)
-            place += 1
-        if failures and any(failure.startswith("    rule:") for failure in failures):
-            break
-        backend.elapsed += interval
+            await group.iterate(start + answers.elapsed)
+            if engine:
+                await engine.writer.flush(_FLUSH_WITHIN)
+        if errors := _errors(groups, answers.elapsed):
+            return [*failures, *errors]
+        while checks and checks[0].at < answers.elapsed + interval:
+            check = checks.pop(0)
+            if isinstance(check, AlertCheck):
+                failures += _compare(check, groups)
+            elif engine:
+                await engine.reach(check.at)
+                failures += await _compare_expression(check, engine, is_fuzzy=test_file.is_fuzzy)
+        answers.elapsed += interval
     return failures
+
+
+async def _compare_expression(check: ExpressionCheck, engine: Engine, *, is_fuzzy: bool) -> list[str]:
+    head = f"    expr: {quote(check.expression)}, time: {_time(check.at)},"
+    try:
+        answer = await engine.backend.query(check.expression, engine.start + check.at, timeout=_ANSWER_WITHIN)
+    except QueryError as error:
+        return [f"{head} err: {error}"]
+    got = sorted([(_sorted(each.labels), each.value) for each in answer.samples], key=str)
+    wanted = sorted([(_sorted(labels), value) for labels, value in check.expected], key=str)
+    tolerance = 1e-12 if is_fuzzy else 0.0
+    is_same = len(got) == len(wanted) and all(
+        one[0] == other[0] and _equal(one[1], other[1], tolerance)
+        for one, other in zip(got, wanted, strict=True)
+    )
+    if is_same:
+        return []
+    return [f"{head}\n        exp: {_samples(wanted)}\n        got: {_samples(got)}"]
+
+
+def _sorted(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted([pair for pair in labels.items() if pair[1]]))
+
+
+def _equal(got: object, wanted: float, tolerance: float) -> bool:
+    if not isinstance(got, float):
+        return False
+    return (
+        got == wanted
+        or (math.isnan(got) and math.isnan(wanted))
+        or math.isclose(got, wanted, rel_tol=tolerance)
+    )
+
+
+def _samples(samples: Sequence[tuple[tuple[tuple[str, str], ...], object]]) -> str:
+    return ", ".join([f"{_set(labels)} {value}" for labels, value in samples]) or "nothing"
 
 
 def _unknown_results(case: Case, rules: RuleSet) -> list[str]:
@@ -78,8 +146,11 @@ def _normal(text: str) -> str:
     return " ".join(text.split())
 
 
-def _groups(rules: RuleSet, test_file: TestFile, backend: _Answers) -> list[RuleGroup]:
-    """The groups in the order asked for, all at one interval, their expressions replaced by keys for the answers."""
+def _groups(rules: RuleSet, test_file: TestFile, answers: _Answers | None) -> list[RuleGroup]:
+    """The groups in the order asked for, all at one interval.
+
+    Where the test has the answers, the expressions are replaced by keys for them.
+    """
     order = {name: place for place, name in enumerate(test_file.group_order)}
     groups = sorted(rules.groups, key=lambda group: order.get(group.name, len(order)))
     return [
@@ -91,15 +162,17 @@ def _groups(rules: RuleSet, test_file: TestFile, backend: _Answers) -> list[Rule
             eval_delay=None,
             eval_alignment=None,
             concurrency=1,
-            rules=tuple(
-                [replace(rule, expression=backend.key(rule.name, rule.expression)) for rule in group.rules]
-            ),
+            rules=tuple([_with_key(rule, answers) for rule in group.rules]) if answers else group.rules,
         )
         for group in groups
     ]
 
 
-def _world(case: Case, test_file: TestFile, backend: _Answers) -> World:
+def _with_key(rule: Rule, answers: _Answers) -> Rule:
+    return replace(rule, expression=answers.key(rule.name, rule.expression))
+
+
+def _world(case: Case, test_file: TestFile, source: Engine | _Answers) -> World:
     return World(
         options=Options(
             interval=test_file.evaluation_interval,
@@ -107,9 +180,9 @@ def _world(case: Case, test_file: TestFile, backend: _Answers) -> World:
             external_url=case.external_url,
             read_back=False,
         ),
-        backend=backend,
+        backend=source if isinstance(source, _Answers) else source.backend,
         notifier=_Nobody(),
-        writer=None,
+        writer=None if isinstance(source, _Answers) else source.writer,
         clock=SystemClock(),
         remember=_forget,
     )

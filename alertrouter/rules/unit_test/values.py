@@ -21,12 +21,15 @@ _ITEM: Final = re.compile(
 _MOST: Final = 600_000
 
 
-def parse_values(text: str) -> list[float | None]:
-    """The value at each step; None where there is none. ValueError says what is wrong."""
+def parse_values(text: str, stale: float | None = None) -> list[float | None]:
+    """The value at each step; None where there is none, and ``stale`` for the end of a series.
+
+    ValueError says what is wrong.
+    """
     found: list[float | None] = []
     for item in text.split():
         if item.startswith("{{"):
-            raise ValueError("native histograms cannot be given as results")
+            raise ValueError("native histograms are not known here")
         match = _ITEM.fullmatch(item)
         if match is None or (match["step"] and not match["count"]):
             raise ValueError(f"'{item}' is no value: write numbers, _ , stale, 1x5 or 1+2x5")
@@ -36,7 +39,7 @@ def parse_values(text: str) -> list[float | None]:
         if match["gap"]:
             found += [None] * (count if match["gaps"] else 1)
         elif match["stale"]:
-            found.append(None)
+            found.append(stale)
         else:
             first = float(match["first"])
             step = float(match["step"] or 0) * (-1 if match["sign"] == "-" else 1)
