@@ -18,17 +18,7 @@ if TYPE_CHECKING:
 
 _CHUNKS_AT_ONCE = 10
 _BYTES_OF_AN_INDEX_ENTRY = 30
-_GROWING = (
-    tables.alert_transitions,
-    tables.decisions,
-    tables.attempts,
-    tables.silence_versions,
-    tables.reloads,
-    tables.actions,
-    tables.past_alerts,
-    tables.history_chunks,
-    tables.history_labels,
-)
+_GROWING = (*tables.NUMBERED, tables.past_alerts, tables.history_chunks, tables.history_labels)
 
 
 def delete_before(connection: Connection, before: Moment, at_most: int) -> int:
