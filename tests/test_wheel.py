@@ -51,6 +51,8 @@ def test_the_daemon_of_an_installed_wheel_starts(wheel: Path, tmp_path: Path) ->
     libraries = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
     (site / "libraries.pth").write_text(libraries.replace(os.pathsep, "\n"))
     shutil.copy(ROOT / "alertmanager.yml.example", tmp_path / "alertmanager.yml")
+    # Nothing else may say where the package is.
+    variables = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     process = subprocess.Popen(
         [
             environment / "bin" / "python",
@@ -60,7 +62,7 @@ def test_the_daemon_of_an_installed_wheel_starts(wheel: Path, tmp_path: Path) ->
             "--web.listen-address=127.0.0.1:0",
         ],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        env=variables,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -79,6 +81,7 @@ def test_the_daemon_of_an_installed_wheel_starts(wheel: Path, tmp_path: Path) ->
         where = subprocess.check_output(
             [environment / "bin" / "python", "-c", "import alertrouter; print(alertrouter.__file__)"],
             cwd=tmp_path,
+            env=variables,
             text=True,
             timeout=30,
         )
