@@ -9,7 +9,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.crash import victim
 from tests.crash.chain import Chain, described, plan
 
 
@@ -20,14 +19,13 @@ def main() -> int:
     parser.add_argument("--lives", type=int, default=10, help="how many of them on one database")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    processes = victim.context()
     deaths: collections.Counter[str] = collections.Counter()
     steps = plan(options.seed, options.runs)
     broken = alerts = silences = told = 0
     begun = time.monotonic()
     for number, at in enumerate(range(0, options.runs, options.lives)):
         with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-            chain = Chain(Path(folder), processes, options.seed * 1000 + number)
+            chain = Chain(Path(folder), options.seed * 1000 + number)
             asyncio.run(chain.run(steps[at : at + options.lives]))
         deaths.update(death.step.about if death.step else "from outside" for death in chain.deaths)
         alerts += len(chain.ledger.alerts)

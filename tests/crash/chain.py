@@ -20,7 +20,7 @@ from tests.receivers import Answer, HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.context import ForkServerProcess
     from pathlib import Path
 
     from tests.receivers import ReceivedRequest
@@ -60,12 +60,11 @@ class Death(NamedTuple):
 class Chain:
     """Some lives on one database. ``problems`` says what was lost or repeated."""
 
-    def __init__(self, folder: Path, processes: ForkServerContext, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int) -> None:
         self.problems: list[str] = []
         self.deaths: list[Death] = []
         self.ledger = Ledger()
         self._folder = folder
-        self._processes = processes
         self._chance = random.Random(seed)
         self._life = 0
         self._died_at: list[float] = []
@@ -120,7 +119,7 @@ class Chain:
     async def _begin(self, step: Step | None, nth: int) -> ForkServerProcess:
         self._life += 1
         self._log = self._folder / f"log-{self._life}"
-        return await asyncio.to_thread(victim.begin, self._processes, self._folder, self._log, step, nth)
+        return await asyncio.to_thread(victim.begin, self._folder, self._log, step, nth)
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""

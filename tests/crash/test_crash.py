@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.crash import victim
 from tests.crash.chain import Chain, described, plan
 from tests.crash.steps import STEPS, Step
 
@@ -26,7 +25,7 @@ def test_the_step_is_there(step: Step) -> None:
 @pytest.mark.parametrize("number", range(_CHAINS))
 def test_a_crash_loses_nothing_and_repeats_nothing_unmarked(tmp_path: Path, number: int) -> None:
     lives = len(STEPS) // _CHAINS
-    chain = Chain(tmp_path, victim.context(), seed=number)
+    chain = Chain(tmp_path, seed=number)
     asyncio.run(chain.run(plan(7, len(STEPS))[number * lives : (number + 1) * lives]))
     assert not chain.problems, described(chain)
     assert len(chain.deaths) == lives

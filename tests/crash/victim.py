@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -13,26 +12,18 @@ from typing import TYPE_CHECKING, Any
 from alertrouter import daemon
 from alertrouter.core.time import SECOND
 from alertrouter.settings import Settings
+from tests.daemon.forked import context
 
 if TYPE_CHECKING:
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
+    from multiprocessing.context import ForkServerProcess
     from types import FrameType
 
     from tests.crash.steps import Step
 
 
-def context() -> ForkServerContext:
-    """Processes that have the daemon imported already, so that a life takes a fraction of a second to begin."""
-    found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload([__name__])
-    return found
-
-
-def begin(
-    processes: ForkServerContext, folder: Path, log: Path, step: Step | None, time: int
-) -> ForkServerProcess:
+def begin(folder: Path, log: Path, step: Step | None, time: int) -> ForkServerProcess:
     """Start a daemon on this folder that kills itself when it comes to the step for the n-th time."""
-    process = processes.Process(target=_live, args=(str(folder), str(log), step, time), daemon=True)
+    process = context().Process(target=_live, args=(str(folder), str(log), step, time), daemon=True)
     process.start()
     return process
 

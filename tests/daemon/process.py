@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import json
 import signal
-import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
+
+from tests.daemon.forked import begin
 
 CONFIG = """
 route:
@@ -25,6 +27,18 @@ receivers:
     webhook_configs:
       - url: {url}
 """
+
+
+class Process(Protocol):
+    """A started program, as `asyncio.subprocess` has one."""
+
+    stderr: asyncio.StreamReader | None
+
+    @property
+    def returncode(self) -> int | None: ...
+    def send_signal(self, signal: int) -> None: ...
+    def kill(self) -> None: ...
+    async def wait(self) -> int: ...
 
 
 class Daemon:
@@ -68,19 +82,19 @@ class Daemon:
     async def launch(self) -> None:
         """Start it, ready or not."""
         self.said.clear()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "alertrouter", *self.flags(), stderr=asyncio.subprocess.PIPE
+        self.process = await self.begin(
+            [
+                f"--config.file={self.config}",
+                f"--storage.path={self.storage}",
+                "--web.listen-address=127.0.0.1:0",
+                *self._flags,
+            ]
         )
         self._reading = asyncio.create_task(self._read())
 
-    def flags(self) -> list[str]:
-        """What it is started with."""
-        return [
-            f"--config.file={self.config}",
-            f"--storage.path={self.storage}",
-            "--web.listen-address=127.0.0.1:0",
-            *self._flags,
-        ]
+    async def begin(self, words: Sequence[str]) -> Process:
+        """Start the program with these words."""
+        return await begin(words)
 
     async def _read(self) -> None:
         assert self.process.stderr is not None

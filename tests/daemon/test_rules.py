@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import pytest
 
-from tests.daemon.process import CONFIG, Daemon
+from tests.daemon.process import CONFIG, Daemon, Process
 from tests.rules.metrics_server import MetricsServer, until
 
 if TYPE_CHECKING:
@@ -52,20 +53,9 @@ class Evaluator(Daemon):
             *flags,
         )
 
-    async def launch(self) -> None:
-        self.said.clear()
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "alertrouter",
-            *(["evaluate"] if self._alone else []),
-            *self._to,
-            f"--storage.path={self.storage}",
-            "--web.listen-address=127.0.0.1:0",
-            *self._flags,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._reading = asyncio.create_task(self._read())
+    async def begin(self, words: Sequence[str]) -> Process:
+        storage = [word for word in words if not word.startswith("--config.file=")]
+        return await super().begin([*(["evaluate"] if self._alone else []), *self._to, *storage])
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.daemon.forked import Forked
 from tests.live.contender import Contender
 from tests.live.peers import peer, version
 
@@ -15,14 +13,7 @@ from tests.live.peers import peer, version
 OLDEST = (0, 33)
 
 
-@pytest.fixture(scope="session")
-def ours() -> Iterator[list[Contender]]:
-    """Our daemon in both its modes; it starts quickly."""
-    with Forked() as forked:
-        yield [
-            Contender(name="ours", forked=forked),
-            Contender(name="strict", flags=["--compat.strict"], forked=forked),
-        ]
+OURS = [Contender(name="ours"), Contender(name="strict", flags=["--compat.strict"])]
 
 
 @pytest.fixture(scope="session")
@@ -35,16 +26,16 @@ def alertmanager() -> Path:
 
 
 @pytest.fixture(scope="session")
-def contenders(alertmanager: Path, ours: list[Contender]) -> list[Contender]:
+def contenders(alertmanager: Path) -> list[Contender]:
     """Theirs, ours, and ours with --compat.strict."""
-    return [Contender(name="theirs", program=alertmanager), *ours]
+    return [Contender(name="theirs", program=alertmanager), *OURS]
 
 
 @pytest.fixture(scope="session")
-def at_least_ours(request: pytest.FixtureRequest, ours: list[Contender]) -> list[Contender]:
+def at_least_ours(request: pytest.FixtureRequest) -> list[Contender]:
     """The same, and without theirs where there is none that is new enough."""
     try:
         contenders: list[Contender] = request.getfixturevalue("contenders")
     except pytest.skip.Exception:
-        return ours
+        return OURS
     return contenders

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.daemon.forked import Forked, ForkedDaemon
-from tests.daemon.process import Daemon
+from tests.daemon.process import Daemon, Process
 from tests.live.peers import version
 from tests.live.scenario import Scenario
 
@@ -41,30 +40,20 @@ class Alertmanager(Daemon):
     def __init__(self, program: Path, folder: Path, configuration: str, *flags: str) -> None:
         super().__init__(folder, configuration, *flags)
         self._program = program
-        self._own_flags = flags
 
-    async def launch(self) -> None:
-        self.said.clear()
-        self.process = await asyncio.create_subprocess_exec(
-            self._program,
-            f"--config.file={self.config}",
-            f"--storage.path={self.storage}",
-            "--web.listen-address=127.0.0.1:0",
-            "--cluster.listen-address=",
-            *self._own_flags,
-            stderr=asyncio.subprocess.PIPE,
+    async def begin(self, words: Sequence[str]) -> Process:
+        return await asyncio.create_subprocess_exec(
+            self._program, *words, "--cluster.listen-address=", stderr=asyncio.subprocess.PIPE
         )
-        self._reading = asyncio.create_task(self._read())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """Who plays: theirs, ours or strict. ``program`` is an Alertmanager, None for our daemon, ``forked`` what starts that."""
+    """Who plays: theirs, ours or strict. ``program`` is an Alertmanager, None for our daemon."""
 
     name: str
     program: Path | None = None
     flags: Sequence[str] = ()
-    forked: Forked | None = None
 
     def can_play(self, scenario: Scenario) -> bool:
         """Whether it knows all that the story is about."""
@@ -75,8 +64,6 @@ class Contender:
     def daemon(self, folder: Path, configuration: str, flags: Sequence[str]) -> Daemon:
         """It, ready to start."""
         every = [f"--web.external-url={EXTERNAL_URL}", "--web.route-prefix=/", *self.flags, *flags]
-        if self.forked is not None:
-            return ForkedDaemon(self.forked, folder, configuration, *every)
         if self.program is None:
             return Daemon(folder, configuration, *every)
         return Alertmanager(self.program, folder, configuration, *every)

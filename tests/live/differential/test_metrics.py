@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.api.play import Scene, Step
 from tests.api.record import Start, program, running
 from tests.api.scenes import CONFIG
-from tests.daemon.forked import Forked
+from tests.daemon.forked import Child
 from tests.live.peers import free_port
 
 pytestmark = pytest.mark.live
@@ -56,8 +56,7 @@ def series(start: Start, cluster: int) -> dict[Series, str]:
 
 def test_every_series_of_theirs_is_there(alertmanager: Path) -> None:
     cluster = free_port()
-    with Forked() as forked:
-        ours = series(forked.start, cluster)
+    ours = series(Child, cluster)
     theirs = series(program(alertmanager), cluster)
     # Requests are counted as they come, and ours is asked more often until it is up.
     missing = [

@@ -18,7 +18,7 @@ from tests.api.known import Comparison, different
 from tests.api.play import Scene, play
 from tests.api.record import Start, program, running
 from tests.api.scenes import SCENES
-from tests.daemon.forked import Forked
+from tests.daemon.forked import Child
 from tests.live.differential.known import KNOWN
 from tests.live.differential.requests import LIVE_SCENES
 from tests.live.peers import version
@@ -34,14 +34,14 @@ def comparisons(alertmanager: Path) -> dict[str, Comparison]:
 
     def compare(scene: Scene) -> Comparison:
         with ThreadPoolExecutor(2) as pair:
-            ours = pair.submit(_played, forked.start, scene)
+            ours = pair.submit(_played, Child, scene)
             theirs = pair.submit(_played, program(alertmanager), scene)
             try:
                 return different(scene, ours.result(), theirs.result(), [*known.KNOWN, *KNOWN])
             except (OSError, RuntimeError, HTTPException) as error:
                 return Comparison([repr(error)], set())
 
-    with Forked() as forked, ThreadPoolExecutor(3) as several:
+    with ThreadPoolExecutor(3) as several:
         return dict(zip((scene.name for scene in EVERY), several.map(compare, EVERY), strict=True))
 
 
