@@ -36,8 +36,10 @@ async def events(answer: httpx.Response) -> AsyncIterator[Event]:
         fields = {}
 
 
-async def some(daemon: Daemon, count: int, query: str = "", **headers: str) -> list[Event]:
-    """So many events, from a connection of their own."""
+async def some(
+    daemon: Daemon, count: int, query: str = "", *, listens: asyncio.Semaphore | None = None, **headers: str
+) -> list[Event]:
+    """So many events, from a connection of their own; ``listens`` is released when nothing is missed any more."""
     url = f"{daemon.client.base_url}{STREAM}?{query}"
     async with (
         asyncio.timeout(20),
@@ -46,6 +48,8 @@ async def some(daemon: Daemon, count: int, query: str = "", **headers: str) -> l
     ):
         assert answer.status_code == 200
         assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        if listens is not None:
+            listens.release()
         found = []
         async for event in events(answer):
             found.append(event)
@@ -62,15 +66,19 @@ def test_what_happens_comes_as_it_happens_and_goes_on_where_somebody_left_off(tm
     async def story() -> None:
         async with HttpReceiver() as hook, Daemon(tmp_path, CONFIG.format(url=hook.url("/"))) as daemon:
             await daemon.post(alert("Before"))
+            listens = asyncio.Semaphore(0)
             listening = [
-                asyncio.create_task(some(daemon, 2, "filter=alertname%3DA")),
-                *[asyncio.create_task(some(daemon, 1, "kind=alert&filter=alertname%3DB")) for _ in range(10)],
-                asyncio.create_task(some(daemon, 1, "kind=silence&kind=action")),
+                asyncio.create_task(some(daemon, count, query, listens=listens))
+                for count, query in (
+                    (2, "filter=alertname%3DA"),
+                    *[(1, "kind=alert&filter=alertname%3DB")] * 10,
+                    (1, "kind=silence&kind=action"),
+                )
             ]
-            await until_heard(daemon, listening)
+            for _ in listening:
+                await listens.acquire()
             fires = alert("A")
             await daemon.post(fires)
-            await asyncio.sleep(0.5)
             await daemon.post(alert("B"))
             await daemon.silence("alertname", "C")
             whole, *only_b, silence = await asyncio.gather(*listening)
@@ -109,12 +117,6 @@ def test_what_happens_comes_as_it_happens_and_goes_on_where_somebody_left_off(tm
     asyncio.run(story())
 
 
-async def until_heard(daemon: Daemon, listening: list[asyncio.Task[list[Event]]]) -> None:
-    """Wait until all of these are connected."""
-    await asyncio.sleep(1)
-    assert not any(each.done() for each in listening), [each.exception() for each in listening if each.done()]
-
-
 def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         async with Daemon(tmp_path, CONFIG.format(url="http://127.0.0.1:9/")) as daemon:
@@ -129,8 +131,9 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
             assert (await daemon.client.post(STREAM)).status_code == 405
 
             # A stop does not wait for those who listen; they are told.
-            listening = asyncio.create_task(some(daemon, 1))
-            await asyncio.sleep(0.5)
+            listens = asyncio.Semaphore(0)
+            listening = asyncio.create_task(some(daemon, 1, listens=listens))
+            await listens.acquire()
             assert await daemon.stop() == 0
             [end] = await listening
             assert (end.kind, end.data) == ("end", "the server stops")
