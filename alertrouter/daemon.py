@@ -36,7 +36,7 @@ from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
 from alertrouter.keep_history import HistoryKeeper
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
-from alertrouter.memory import return_memory, settle_down
+from alertrouter.memory import Settled, return_memory, settle_down
 from alertrouter.metrics import Metrics
 from alertrouter.peer import own_peer
 from alertrouter.senders import ConfiguredSenders
@@ -392,11 +392,13 @@ class Daemon:
         collect_at = now + settings.alerts_gc_interval
         maintain_at = now + settings.data_maintenance_interval
         checkpoint_at = now + _CHECKPOINTS
+        settled = Settled()
         while True:
             # Not until a moment: if the clock is set back, that may be far away.
             await self.clock.sleep_for(_WRITE_BEHIND)
             self._journal.write_later(engine.take_moved())
             return_memory()
+            settled.now_that(len(engine.known))
             now = self.clock.now()
             collect_at = min(collect_at, now + settings.alerts_gc_interval)
             maintain_at = min(maintain_at, now + settings.data_maintenance_interval)

@@ -137,18 +137,20 @@ def alerts(count: int) -> Found:
     known = _resident()
     with _Timed(count) as ahead:
         house.work_ahead()
+    with _Timed(count) as listed_first:
+        house.listed()
     lists = _resident()
     sample = Batches(min(count, _SAMPLE), max(1, count // 50), since=since)
     again = list(sample.ending(2 * _LASTING))
     with _Timed(sample.count) as beat:
         house.post(again)
-    house.listed()
     with _Timed(count) as listed:
         house.listed()
     return {
         "first seen": max(0.0, first.each - making.each),
         "heartbeat": beat.each,
-        "list, made ahead": ahead.each,
+        "fingerprint, worked out ahead": ahead.each,
+        "list, first": listed_first.each,
         "list, again": listed.each,
         "bytes, known": (known - before) / count,
         "bytes, with lists": (lists - before) / count,
