@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 COMMANDS = [
     *("help", "alert", "silence", "check-config", "cluster", "config", "template", "receiver"),
-    *("rules", "history", "db"),
+    *("rules", "history", "explain", "replay", "db"),
 ]
 
 
