@@ -125,7 +125,8 @@ class _Stream:
 
     async def _texts(self) -> AsyncIterator[bytes]:
         follower = self.follower
-        yield b"retry: 2000\n: alertrouter\n\n"
+        # With the place, so that a client that is cut off before the first line knows where it was.
+        yield b"retry: 2000\nid: %d\n\n" % self._number
         try:
             if self._resumes and await follower.is_gone(self._number):
                 yield _event("gap", b'"the record does not reach back so far: some is missing here"')
