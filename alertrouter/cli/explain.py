@@ -45,14 +45,16 @@ def run(options: Explain, session: Session) -> int:
     """Explain one alert."""
     from alertrouter.cli.output import print_json, write
     from alertrouter.core.matcher import Matchers
+    from alertrouter.core.time import DAY, format_rfc3339
     from alertrouter.insight.explain import explain
 
     texts = session.with_alertname(options.matchers)
     if not texts:
         raise UsageError("required argument 'matcher-groups' not provided: which alert?")
     matchers = Matchers([session.matcher(each) for each in texts])
-    with opened(options) as record:
-        at = moment("at", options.at, session, min(session.now(), record.complete_until))
+    asked = moment("at", options.at, session, session.now())
+    with opened(options, session, format_rfc3339(asked - DAY)) as record:
+        at = asked if options.at else min(asked, record.complete_until)
         found = explain(record, matchers, at)
         if session.options.output == "json":
             print_json(to_json(found))

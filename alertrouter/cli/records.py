@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,8 @@ class RecordOptions:
 
 
 @contextmanager
-def opened(options: RecordOptions) -> Iterator[Record]:
-    """The record that is asked for. What is wrong with it ends the command."""
+def opened(options: RecordOptions, session: Session, since: str = "") -> Iterator[Record]:
+    """The record that is asked for; of a server's, what happened since then. What is wrong with it ends the command."""
     from alertrouter.insight.file_record import FileRecord
     from alertrouter.insight.record import RecordError
     from alertrouter.insight.store_record import StoreRecord
@@ -43,11 +44,16 @@ def opened(options: RecordOptions) -> Iterator[Record]:
     from alertrouter.store.rows import BadRowError
 
     where = options.storage_url or options.storage_path
-    if bool(where) == bool(options.input):
+    if (where and options.input) or not (where or options.input or session.options.url):
         raise Failure(
-            "give --storage.path or --storage.url, the database with what happened, or --input, a file exported from one"
+            "give one of --alertmanager.url for what a server remembers, --storage.path for what a database does, and "
+            "--input for an exported file"
         )
     try:
+        if not where and not options.input:
+            with _of_server(session, since) as record:
+                yield record
+            return
         if options.input:
             with FileRecord(Path(options.input)) as record:
                 yield record
@@ -56,6 +62,21 @@ def opened(options: RecordOptions) -> Iterator[Record]:
             yield StoreRecord(connection, where.partition("://")[2].rpartition("@")[2] or where)
     except (RecordError, StoreError, BadRowError, OSError) as error:
         raise Failure(str(error)) from None
+
+
+@contextmanager
+def _of_server(session: Session, since: str) -> Iterator[Record]:
+    """What the server exports. It is replayed here, so that the server is not kept from its work."""
+    from alertrouter.insight.file_record import FileRecord
+
+    with tempfile.TemporaryDirectory(prefix="artool-") as folder:
+        path = Path(folder) / "record.gz"
+        with path.open("wb") as file:
+            for piece in session.client.export(since):
+                file.write(piece)
+        with FileRecord(path) as record:
+            record.name = session.options.url
+            yield record
 
 
 def moment(name: str, text: str, session: Session, missing: Moment) -> Moment:

@@ -98,7 +98,7 @@ def run(options: Replay, session: Session) -> int:
         raise UsageError("--since must be before --until")
     zone = _zone(options.timezone)
     after = routing_of(options.config_file, session) if options.config_file else None
-    with opened(options) as record:
+    with opened(options, session, options.since) as record:
         check_reach(record, since, session)
         if after is None:
             return _verify(record, since, until, session)

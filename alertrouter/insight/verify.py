@@ -315,9 +315,9 @@ class Reenactment:
                 record.at, group.key, receiver, "flushed while messages were on their way in a replay"
             )
             group.open.clear()
-        if group.tick == record.tick and not group.closing:
-            # It had nothing to say and was done already; what it left in the record was a new reason.
-            group.flush_number -= 1
+        if (early := self._done_early(group, record)) and not group.closing:
+            # It had nothing to say and was done already, when it was due; it was late, or there was a new reason.
+            group.flush_number -= early
         elif record.due not in (group.due, self._closed_at.get(record.group)):
             self._differ(
                 record.at,
@@ -342,6 +342,15 @@ class Reenactment:
                 receiver,
                 f"counted from {format_rfc3339(record.tick)}, in a replay from {format_rfc3339(group.tick or 0)}",
             )
+
+    def _done_early(self, group: AggregationGroup, record: FlushRecord) -> int:
+        """How many flushes of the group were done before the one that is recorded came: that one, and those after it."""
+        if group.tick is None:
+            return 0
+        ahead, interval = group.tick - record.due, group.route.group_interval
+        if record.tick == group.tick:
+            return 1
+        return ahead // interval + 1 if 0 <= ahead <= _LATE + interval and ahead % interval == 0 else 0
 
     def _renew(self, record: RenewalRecord) -> None:
         send = self._sends.get(record.slot)

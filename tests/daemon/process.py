@@ -13,6 +13,11 @@ from typing import Any, Protocol, Self
 
 import httpx
 
+from alertrouter.core.time import LATEST
+from alertrouter.insight.store_record import StoreRecord
+from alertrouter.insight.verify import verify
+from alertrouter.store import StoreError
+from alertrouter.store.reading import reading
 from tests.daemon.forked import begin
 
 CONFIG = """
@@ -51,6 +56,8 @@ class Daemon:
         self.config.write_text(configuration, encoding="utf-8")
         self.said: list[str] = []
         self.client = httpx.AsyncClient(timeout=10, trust_env=False)
+        #: Whether what it recorded is replayed in the end.
+        self.is_replayed = True
         self._flags = flags
         self._reading: asyncio.Task[None] | None = None
 
@@ -58,13 +65,23 @@ class Daemon:
         await self.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, failed: type[BaseException] | None, *_: object) -> None:
         await self.client.aclose()
         if self.process.returncode is None:
             self.process.kill()
         await self.process.wait()
         if self._reading is not None:
             await self._reading
+        if failed is None and self.is_replayed:
+            self.replay()
+
+    def replay(self) -> None:
+        """Replay what it recorded: every message must come out the same. A database that no one can read says nothing."""
+        with contextlib.suppress(StoreError), reading(self.storage) as connection:
+            record = StoreRecord(connection, "the record")
+            if record.complete_from is not None:
+                verdict = verify(record, 0, LATEST)
+                assert not verdict.differing, "\n".join(map(str, verdict.differences))
 
     async def start(self) -> None:
         """Start it, and wait until it is ready."""

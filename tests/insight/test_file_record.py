@@ -159,7 +159,7 @@ def test_artool_replays_and_explains_a_file(exported: Path, capsys: pytest.Captu
     status, out = artool("replay", "--verify")
     assert (status, "is no exported record" in out) == (1, True)
     assert main("artool", ["replay", "--verify"]) == 1
-    assert "or --input, a file exported from one" in capsys.readouterr().err
+    assert "--input for an exported file" in capsys.readouterr().err
 
 
 def test_a_file_holds_no_secret_and_nobodys_address(exported: Path) -> None:
