@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alertrouter.cli import history_follow
 from alertrouter.cli.errors import Failure, UsageError
 from alertrouter.cli.flags import Kind, argument, flag
+from alertrouter.cli.history_text import (
+    alert_text,
+    attempt_text,
+    counts_text,
+    kept_back_text,
+    matchers_query,
+    pairs_text,
+    why_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from alertrouter.cli.command import Command
+    from alertrouter.cli.history_text import Line
     from alertrouter.cli.session import Session
-    from alertrouter.client import HistoryPage, Query, ServerEvent
-
-    Line = dict[str, Any]
+    from alertrouter.client import HistoryPage, Query
 
 _MOST = 1000
 
@@ -100,20 +107,6 @@ class HistoryActions(_Span):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryFollow:
-    """What to listen for."""
-
-    kind: tuple[str, ...] = flag(
-        "kind",
-        Kind.TEXTS,
-        "What to tell of: alert, notification, silence, reload or action; repeatable. Alerts and notifications by default.",
-    )
-    after: str = flag("after", Kind.TEXT, "Begin after the event with this id instead of now.")
-    limit: int = flag("limit", Kind.INTEGER, "End after so many events; 0 never ends.")
-    matchers: tuple[str, ...] = argument("matcher-groups", "Matchers that an alert passes which it is about.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryExport(Where):
     """Which part of the record, and where to."""
 
@@ -129,13 +122,6 @@ For example: artool history export --since=7d -o last-week.gz
 
 The file has what replaying needs: alerts, silences, configurations as they were compiled, decisions and attempts. It begins
 with the last checkpoint before --since, so that a replay of it is exact. It holds no secrets."""
-
-_FOLLOW = """Tell what happens, as it happens, until interrupted.
-
-For example: artool history follow severity=page -o json
-
-When the connection is lost it is made again, and nothing is left out. The id of an event, which -o json shows, is where
---after goes on."""
 
 _ABOUT = "Tell what happened (alertrouter only)."
 
@@ -177,19 +163,19 @@ def register(program: Command) -> None:
         run_actions,
     )
     group.command("export", _EXPORT, HistoryExport, run_export)
-    group.command("follow", _FOLLOW, HistoryFollow, run_follow, needs_server=True)
+    history_follow.register(group)
 
 
 def run_alerts(options: HistoryAlerts, session: Session) -> int:
     """Print what became of alerts."""
-    query = [*_matchers(options.matchers, session), *[("kind", each) for each in options.kind]]
+    query = [*matchers_query(options.matchers, session), *[("kind", each) for each in options.kind]]
 
     def simple(line: Line) -> Sequence[str]:
-        return (line["kind"], _labels(line["labels"]), line["annotations"].get("summary", ""))
+        return (line["kind"], alert_text(line["labels"]), line["annotations"].get("summary", ""))
 
     def extended(line: Line) -> Sequence[str]:
-        annotations = _pairs(line["annotations"])
-        return (line["kind"], _labels(line["labels"]), annotations, line["startsAt"], line["endsAt"] or "")
+        annotations = pairs_text(line["annotations"])
+        return (line["kind"], alert_text(line["labels"]), annotations, line["startsAt"], line["endsAt"] or "")
 
     return _Printer("alerts", options, session, query).run(
         simple=(("Event", "Alert", "Summary"), simple),
@@ -200,7 +186,7 @@ def run_alerts(options: HistoryAlerts, session: Session) -> int:
 def run_notifications(options: HistoryNotifications, session: Session) -> int:
     """Print what was decided."""
     query = [
-        *_matchers(options.matchers, session),
+        *matchers_query(options.matchers, session),
         *([("receiver", options.receiver)] if options.receiver else []),
         *[("outcome", each) for each in options.outcome],
         *[("reason", each) for each in options.reason],
@@ -208,10 +194,14 @@ def run_notifications(options: HistoryNotifications, session: Session) -> int:
 
     def simple(line: Line) -> Sequence[str]:
         to = f"{line['receiver']} {line['integration']}".rstrip()
-        return (line["outcome"], _why(line), to, _labels(line["groupLabels"]), _counts(line))
+        return (line["outcome"], why_text(line), to, alert_text(line["groupLabels"]), counts_text(line))
 
     def extended(line: Line) -> Sequence[str]:
-        return (*simple(line), " ".join(_attempt(each) for each in line["attempts"]), _kept_back(line))
+        return (
+            *simple(line),
+            " ".join(attempt_text(each) for each in line["attempts"]),
+            kept_back_text(line),
+        )
 
     head = ("Outcome", "Because", "To", "Group", "Alerts")
     return _Printer("notifications", options, session, query).run(
@@ -226,7 +216,7 @@ def run_attempts(options: HistoryAttempts, session: Session) -> int:
     def show(line: Line) -> Sequence[str]:
         to = f"{line['receiver']} {line['integration']}"
         took = f"{line['seconds'] * 1000:.0f} ms"
-        return (str(line["number"]), to, took, line["error"] or "ok", _labels(line["groupLabels"]))
+        return (str(line["number"]), to, took, line["error"] or "ok", alert_text(line["groupLabels"]))
 
     columns = (("Attempt", "To", "Took", "Answer", "Group"), show)
     return _Printer("attempts", options, session, query).run(simple=columns, extended=columns)
@@ -241,7 +231,7 @@ def run_silences(options: HistorySilences, session: Session) -> int:
         return (line["action"], line["id"], matchers, line["createdBy"], line["comment"])
 
     def extended(line: Line) -> Sequence[str]:
-        return (*simple(line), line["startsAt"], line["endsAt"], _pairs(line["annotations"]))
+        return (*simple(line), line["startsAt"], line["endsAt"], pairs_text(line["annotations"]))
 
     head = ("Action", "ID", "Matchers", "Created By", "Comment")
     return _Printer("silences", options, session, query).run(
@@ -322,68 +312,6 @@ def _exported(options: HistoryExport, session: Session) -> Iterator[Iterator[byt
             yield export(connection, since)
     except (ValueError, StoreError, RecordError) as error:
         raise Failure(str(error)) from None
-
-
-def run_follow(options: HistoryFollow, session: Session) -> int:
-    """Print what happens until interrupted."""
-    from alertrouter.client import ApiError
-
-    query = [*_matchers(options.matchers, session), *[("kind", each) for each in options.kind]]
-    after, left = options.after, options.limit
-    try:
-        while True:
-            try:
-                for event in session.client.stream(query, after):
-                    after = event.id or after
-                    if event.data is not None:
-                        _print_event(event, session)
-                        left -= event.kind not in _ABOUT_THE_STREAM
-                        if left == 0:
-                            return 0
-            except ApiError as error:
-                if error.status or not after:
-                    raise
-                session.warn(f"Warning: {error}: trying again")
-            time.sleep(_PAUSE)
-    except KeyboardInterrupt:
-        return 0
-
-
-_ABOUT_THE_STREAM = {"gap", "behind", "end"}
-# Before the server is asked again, in seconds.
-_PAUSE = 2.0
-
-
-def _print_event(event: ServerEvent, session: Session) -> None:
-    from alertrouter.cli.output import print_json, time_in
-
-    if event.kind in _ABOUT_THE_STREAM:
-        session.warn(f"Warning: {event.data}")
-        return
-    if session.options.output == "json":
-        print_json({"id": event.id, "event": event.kind, **event.data})
-    else:
-        at = time_in(session.options.date_format)(event.data["at"])
-        print(f"{at}  {event.kind:12}  {_told(event.kind, event.data)}")
-    sys.stdout.flush()
-
-
-def _told(kind: str, line: Line) -> str:
-    match kind:
-        case "alert":
-            return f"{line['kind']:9} {_labels(line['labels'])}"
-        case "notification":
-            to = f"{line['receiver']} {line['integration']}".rstrip()
-            return (
-                f"{line['outcome']:9} to {to}: {_why(line)}: {_labels(line['groupLabels'])} ({_counts(line)})"
-            )
-        case "silence":
-            matchers = " or ".join(" ".join(each) for each in line["matchers"])
-            return f"{line['action']:9} {line['id']} {matchers} by {line['createdBy']}: {line['comment']}"
-        case "reload":
-            return f"configuration {line['hash']} is in force"
-        case _:
-            return " ".join(filter(None, (line["action"], line["subject"], line["author"], line["outcome"])))
 
 
 class _Printer:
@@ -471,46 +399,3 @@ def _database(where: str, kind: str, session: Session) -> Iterator[Callable[[Que
             yield ask
     except StoreError as error:
         raise Failure(str(error)) from None
-
-
-def _matchers(arguments: tuple[str, ...], session: Session) -> Query:
-    matchers = session.with_alertname(arguments)
-    for each in matchers:
-        session.matcher(each)  # what is wrong with it is told here
-    return [("filter", each) for each in matchers]
-
-
-def _labels(labels: dict[str, str]) -> str:
-    name = labels.get("alertname", "")
-    return " ".join(filter(None, [name, _pairs({n: v for n, v in labels.items() if n != "alertname"})]))
-
-
-def _pairs(pairs: dict[str, str]) -> str:
-    return " ".join(f'{name}="{value}"' for name, value in pairs.items())
-
-
-def _why(line: Line) -> str:
-    why = [line["whyNot"] or line["reason"]]
-    if line["error"]:
-        why.append(line["error"])
-    if line["possibleDuplicate"]:
-        why.append("possible duplicate")
-    return ", ".join(filter(None, why))
-
-
-def _counts(line: Line) -> str:
-    counts = {
-        "firing": line["firing"]["count"],
-        "resolved": line["resolved"]["count"],
-        "kept back": line["mutedCount"],
-    }
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-
-
-def _attempt(attempt: Line) -> str:
-    answer = attempt["error"] or "ok"
-    return f"{attempt['number']}: {answer} ({attempt['seconds'] * 1000:.0f} ms)"
-
-
-def _kept_back(line: Line) -> str:
-    return "; ".join(f"{_labels(each['labels'])} by {', '.join(each['by'])}" for each in line["muted"])
