@@ -83,21 +83,21 @@ def messages(t: Timeline) -> list[Sent]:
     return sorted(t.sent, key=lambda s: (s.at, s.to, s.firing, s.resolved))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stories, st.lists(st.integers(0, 3500), min_size=1, max_size=3))
 def test_restarts_are_non_events(story: list[Event], restarts: list[int]) -> None:
     disturbed = play(story, *[(at, "restart") for at in restarts])
     assert messages(disturbed) == messages(play(story))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(stories, st.lists(st.integers(0, 3500), min_size=1, max_size=3))
 def test_reloads_are_non_events(story: list[Event], reloads: list[int]) -> None:
     disturbed = play(story, *[(at, "nothing") for at in reloads])
     assert messages(disturbed) == messages(play(story))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stories, st.lists(st.tuples(st.integers(0, 3500), st.sampled_from(sorted(EDITS))), max_size=5))
 def test_edits_that_concern_no_alert_are_non_events(story: list[Event], edits: list[tuple[int, str]]) -> None:
     assert messages(play(story, *edits)) == messages(play(story))
@@ -117,7 +117,7 @@ def test_a_hundred_reloads_and_twenty_restarts_are_non_events(seed: int) -> None
     assert messages(play(story, *reloads, *restarts)) == messages(play(story))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stories)
 def test_every_alert_announced_as_firing_is_announced_as_resolved_where_resolves_are_wanted(
     story: list[Event],
@@ -133,7 +133,7 @@ def test_every_alert_announced_as_firing_is_announced_as_resolved_where_resolves
                 assert known.ends_at > t.now or any(known in group.muted for group in known.groups)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stories)
 def test_no_message_repeats_what_was_said_before_its_time(story: list[Event]) -> None:
     t = play(story)
@@ -147,7 +147,7 @@ def test_no_message_repeats_what_was_said_before_its_time(story: list[Event]) ->
         last[key] = (at, message.firing, message.resolved)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stories, st.integers(0, 2**31))
 def test_a_receiver_that_fails_now_and_then_is_told_in_the_end(story: list[Event], seed: int) -> None:
     def answers(_to: str, at: float) -> Answer:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.store import Store
 from alertrouter.store.adopt import adoption
 from alertrouter.store.batch import Batch, Statements
+from tests.cli.forking import Forking
 from tests.snapshot import writer
 
 CONFIG = """
@@ -48,16 +49,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [Path(sys.executable).parent / "artool", "db", "import-alertmanager", *more],
-        cwd=folder,
-        env={"PATH": "", "HOME": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-    )
+@dataclass(frozen=True)
+class Done:
+    """What a command line printed, and its exit status."""
+
+    stdout: str
+    stderr: str
+    returncode: int
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Runs `artool db import-alertmanager` in a folder."""
+    with Forking() as programs:
+
+        def run(folder: Path, *more: str) -> Done:
+            return Done(*programs.run(["artool", "db", "import-alertmanager", *more], "", folder, "."))
+
+        yield run
 
 
 READ = """\
@@ -69,7 +81,7 @@ old/nflog: 2 log entries, 1 past their retention
 """
 
 
-def test_silences_and_log_are_taken_over_and_told_of(folder: Path) -> None:
+def test_silences_and_log_are_taken_over_and_told_of(folder: Path, run: Run) -> None:
     done = run(folder, "old", "--storage.path=data")
 
     assert (done.stderr, done.returncode) == ("", 0)
@@ -83,15 +95,15 @@ def test_silences_and_log_are_taken_over_and_told_of(folder: Path) -> None:
     assert (folder / "old/silences").read_bytes() == SILENCES
 
 
-def test_a_dry_run_touches_no_database(folder: Path) -> None:
+def test_a_dry_run_touches_no_database(folder: Path, run: Run) -> None:
     done = run(folder, "--dry-run", "old")
 
     assert (done.stderr, done.returncode) == ("", 0)
     assert done.stdout == READ + "Would write 1 silences and 1 log entries\n"
-    assert sorted(path.name for path in folder.iterdir()) == ["alertmanager.yml", "old"]
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["alertmanager.yml", "old"]
 
 
-def test_a_database_in_use_is_refused(folder: Path) -> None:
+def test_a_database_in_use_is_refused(folder: Path, run: Run) -> None:
     store = Store.open(folder / "data", SystemClock())
     try:
         done = run(folder, "old")
@@ -102,7 +114,7 @@ def test_a_database_in_use_is_refused(folder: Path) -> None:
     assert "another alertrouter" in done.stderr
 
 
-def test_a_database_with_something_in_it_needs_force(folder: Path) -> None:
+def test_a_database_with_something_in_it_needs_force(folder: Path, run: Run) -> None:
     run(folder, "old")
     again = run(folder, "old")
     forced = run(folder, "old", "--force")
@@ -115,7 +127,7 @@ def test_a_database_with_something_in_it_needs_force(folder: Path) -> None:
     assert forced.stdout.endswith(f"Wrote 0 silences and 0 log entries to {folder}/data/alertrouter.db\n")
 
 
-def test_entries_go_to_groups_under_the_names_they_are_remembered_by(folder: Path) -> None:
+def test_entries_go_to_groups_under_the_names_they_are_remembered_by(folder: Path, run: Run) -> None:
     group = GroupState(
         id=GroupId("{}:before -> hook", Labels({"alertname": "y"})),
         receiver="hook",
@@ -138,7 +150,7 @@ def test_entries_go_to_groups_under_the_names_they_are_remembered_by(folder: Pat
         assert [each.slot.group.route for each in database.state.entries] == [group.id.route]
 
 
-def test_a_damaged_file_imports_nothing_at_all(folder: Path) -> None:
+def test_a_damaged_file_imports_nothing_at_all(folder: Path, run: Run) -> None:
     (folder / "old/nflog").write_bytes(LOG[:-1])
     done = run(folder, "old")
 
@@ -149,7 +161,7 @@ def test_a_damaged_file_imports_nothing_at_all(folder: Path) -> None:
     assert not (folder / "data").exists()
 
 
-def test_one_file_will_do(folder: Path) -> None:
+def test_one_file_will_do(folder: Path, run: Run) -> None:
     (folder / "old/nflog").unlink()
     done = run(folder, "old")
 
@@ -172,7 +184,7 @@ def test_one_file_will_do(folder: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_done_is_said(folder: Path, arguments: list[str], error: str) -> None:
+def test_what_cannot_be_done_is_said(folder: Path, run: Run, arguments: list[str], error: str) -> None:
     done = run(folder, *arguments)
 
     assert done.returncode == 1

@@ -8,7 +8,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertrouter.config import ConfigError, Problem, load, load_text, summary
@@ -470,7 +470,6 @@ _yaml_values = st.recursive(
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200) | _yaml_values.map(to_yaml))
-@settings(deadline=None)
 def test_any_text_gives_a_configuration_or_problems(text: bytes | str) -> None:
     try:
         load_text(text, environ={})

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertrouter.core.time import DAY, HOUR, MINUTE, SECOND, parse_timestamp
@@ -360,6 +360,7 @@ _specs = st.builds(
 )
 
 
+@settings(max_examples=50)  # each looks at hundreds of moments
 @given(
     st.lists(_specs, min_size=1, max_size=3),
     st.integers(at("2026-01-01"), at("2027-01-01")),

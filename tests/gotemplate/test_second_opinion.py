@@ -7,7 +7,7 @@ the templates here stay away from those.
 from __future__ import annotations
 
 import gotpl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertrouter.gotemplate import TemplateSet
@@ -113,13 +113,11 @@ _PLACES = st.sampled_from(
 _SET = TemplateSet.build(missing_key="default")
 
 
-@settings(deadline=None)  # the other one is slow to start
 @given(_TEMPLATES)
 def test_both_print_the_same_text(template: str) -> None:
     assert _SET.text(template).render(_DATA) == gotpl.Template(template).render(_DATA)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(_PLACES, _VALUES), min_size=1, max_size=3))
 def test_both_escape_the_same_way(parts: list[tuple[str, str]]) -> None:
     template = "".join(place.replace("@", value) for place, value in parts)

@@ -155,7 +155,7 @@ def test_bad_questions() -> None:
         asked(t, at=-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(stories, st.sampled_from("ABCD"), st.integers(100, 3500))
 def test_what_is_promised_is_what_comes_without_the_cause(story: list[Deed], name: str, at: int) -> None:
     t = Timeline(CONFIG)

@@ -77,7 +77,7 @@ def test_signatures_are_those_of_botocore(url: str, token: str) -> None:
     assert ours["Content-Type"] == FORM["Content-Type"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     content=st.binary(max_size=200),
     secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60),

@@ -170,7 +170,7 @@ def test_what_is_too_deep_for_us_is_not_called_wrong(text: str) -> None:
 WORDS = "sum by ( ) , x [ 5m ] : { } a = =~ \"b\" 1 offset @ - + > bool and on group_left rate `r` 'q' # \n \\ é ! ~ end"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(WORDS.split(" ")) | st.text(max_size=3), max_size=12).map(" ".join))
 def test_any_text_is_an_expression_or_an_error_with_a_place(text: str) -> None:
     with contextlib.suppress(PromqlError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertrouter.core.rule_state import AlertState
@@ -35,7 +35,6 @@ def answers(life: list[frozenset[str] | None]) -> Callable[[float], Result]:
     return answer
 
 
-@settings(deadline=None)
 @given(rules, lives, st.booleans())
 def test_what_is_told_makes_sense(
     rule: AlertingRule, life: list[frozenset[str] | None], resend: bool
@@ -70,7 +69,6 @@ def minutes_of(duration: int) -> int:
     return duration // MINUTE
 
 
-@settings(deadline=None)
 @given(rules, lives, st.sets(st.integers(0, 29), max_size=5))
 def test_a_restart_without_a_missed_slot_changes_nothing(
     rule: AlertingRule, life: list[frozenset[str] | None], restarts: set[int]

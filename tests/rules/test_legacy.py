@@ -113,7 +113,7 @@ WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(WORDS | st.text(max_size=2), max_size=14).map(" ".join))
 def test_any_text_is_rules_or_a_problem(text: str) -> None:
     with contextlib.suppress(RuleError):

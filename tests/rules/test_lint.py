@@ -291,7 +291,7 @@ TEXTS = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS)
 def test_no_expression_is_too_odd_to_be_looked_at(expression: str) -> None:
     text = json.dumps(

@@ -383,7 +383,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_no_text_does_anything_but_load_or_fail_with_problems(data: st.DataObject) -> None:
     text = COMPLETE

@@ -93,7 +93,7 @@ def test_what_is_wrong_has_a_place(text: str) -> None:
     assert all(problem.line == 1 for problem in error.value.problems)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="0123456789_x+-.einfastl {}", max_size=30))
 def test_any_text_is_values_or_a_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):

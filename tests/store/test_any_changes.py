@@ -41,7 +41,6 @@ transactions = st.lists(st.lists(steps, max_size=4), max_size=4)
 
 _per_database = settings(
     max_examples=60,
-    deadline=None,
     # Not "explain": it traces every line, which takes minutes where a database is involved.
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

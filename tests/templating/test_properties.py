@@ -60,7 +60,7 @@ utf8 = st.text(st.characters(codec="utf-8"), max_size=12)
 pairs = st.dictionaries(utf8, utf8, max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(words, min_size=1, max_size=5))
 def test_any_action_renders_or_raises_a_template_error(action: list[str]) -> None:
     with contextlib.suppress(TemplateError):
@@ -69,7 +69,7 @@ def test_any_action_renders_or_raises_a_template_error(action: list[str]) -> Non
         assert isinstance(message().html("<p title='{{ " + " ".join(action) + " }}'>"), str)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=60).map(lambda text: text.replace("x", "{{").replace("y", "}}")))
 def test_any_text_renders_or_raises_a_template_error(text: str) -> None:
     with contextlib.suppress(TemplateError):
@@ -80,7 +80,7 @@ def test_any_text_renders_or_raises_a_template_error(text: str) -> None:
         assert isinstance(message().html(f"<a href='{text}'>{text}"), str)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(pairs, pairs, utf8), min_size=1, max_size=3))
 def test_the_defaults_render_on_any_alerts(found: list[tuple[dict[str, str], dict[str, str], str]]) -> None:
     told = message(*[alert(labels, annotations, generator_url=url) for labels, annotations, url in found])
@@ -90,7 +90,7 @@ def test_the_defaults_render_on_any_alerts(found: list[tuple[dict[str, str], dic
     assert not told.faults
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from([f.name for f in RULE_FUNCTIONS]) | words | st.sampled_from(["$value", "$labels"]), min_size=1, max_size=4), st.floats())  # fmt: skip
 def test_any_rule_template_gives_a_text(action: list[str], value: float) -> None:
     def none(_: str) -> list[object]:

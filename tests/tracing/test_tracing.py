@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -218,7 +219,10 @@ async def test_an_unknown_certificate_is_not_trusted(caplog: pytest.LogCaptureFi
 
 
 async def test_a_collector_that_is_not_there_holds_nobody_up(caplog: pytest.LogCaptureFixture) -> None:
-    text = "{client_type: http, endpoint: '127.0.0.1:9', insecure: true, sampling_fraction: 1}"
+    text = (
+        "{client_type: http, endpoint: '127.0.0.1:9', insecure: true, sampling_fraction: 1, timeout: 1500ms}"
+    )
+    threads = set(threading.enumerate())
     async with traced(text, patience=0.2):
         begun = asyncio.get_running_loop().time()
         for _ in range(100):
@@ -227,6 +231,10 @@ async def test_a_collector_that_is_not_there_holds_nobody_up(caplog: pytest.LogC
         assert asyncio.get_running_loop().time() - begun < 1
     assert asyncio.get_running_loop().time() - begun < 4
     assert "The collector did not take the last spans in time" in caplog.text
+    # They try once more, and are not to disturb other tests.
+    for thread in set(threading.enumerate()) - threads:
+        if thread.name in {"end of tracing", "OtelBatchSpanRecordProcessor"}:
+            await asyncio.to_thread(thread.join)
 
 
 async def test_header_files_are_refused_as_alertmanager_does() -> None:
