@@ -6,8 +6,10 @@ One process imports the programs and forks for every command line; it has no thr
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
+import pkgutil
 import subprocess
 import sys
 import time
@@ -55,11 +57,15 @@ class Forking:
 def _serve() -> None:
     import httpx
 
-    from alertrouter.cli import connection, daemon, http_config, main  # noqa: F401  # imported for the children
-    from alertrouter.config import load  # noqa: F401
-    from alertrouter.templating import templates  # noqa: F401
+    import alertrouter
 
+    # All that a child may come to need, so that it need not read it.
+    for module in pkgutil.walk_packages(alertrouter.__path__, "alertrouter."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     httpx.Client().close()  # httpx, too, imports late
+    "".encode("idna")
+    "".encode("utf-8-sig")
     gc.freeze()  # so that no child touches what it does not use
     for line in sys.stdin:
         words, directory, home, streams = json.loads(line)
