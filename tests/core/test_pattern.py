@@ -119,10 +119,10 @@ def test_what_only_looks_like_something_refused_is_taken(text: str) -> None:
 
 def test_a_pattern_that_would_make_backtracking_explode_is_answered_at_once() -> None:
     value = "a" * 5000 + "!"
-    started = time.perf_counter()
+    started = time.process_time()
     for text in ("(a+)+", "(a|a)*", ".*a.*a.*a.*b", "(.*)*x", "a?" * 30 + "a{30}"):
         assert Pattern.compile(text).full_match(value) is False
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_many_different_values_do_not_grow_the_memory_of_a_pattern() -> None:

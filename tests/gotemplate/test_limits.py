@@ -50,11 +50,11 @@ _NESTED = {
 def test_a_greedy_template_is_stopped(mode: str, template: str) -> None:
     templates = template_set()
     compile_text = templates.html if mode == "html" else templates.text
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(LimitError):
         compile_text(template).render(None)
     # The limit is one second; the rest is the machine's.
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("template", _NESTED.values(), ids=_NESTED)

@@ -48,7 +48,7 @@ class Server:
         """The address of a new, empty database."""
         name = f"t{next(self._numbers)}"
         with self.connect() as admin:
-            admin.execute(f"CREATE DATABASE {name}")
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
         try:
             yield self.url(name)
         finally:
@@ -90,8 +90,15 @@ def server(folder: Path) -> Iterator[Server]:
             check=True,
             **quiet,
         )
-        # Without a socket on the network; without fsync, as nobody pulls the plug here.
-        options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50"]
+        # Without a socket on the network; without what is for the day that somebody pulls the plug.
+        settings = [
+            "listen_addresses=",
+            "fsync=off",
+            "full_page_writes=off",
+            "autovacuum=off",
+            "max_connections=50",
+        ]
+        options = [word for each in settings for word in ("-c", each)]
         process = subprocess.Popen([folder / "postgres", "-D", data, "-k", directory, *options], **quiet)
         try:
             found = Server(directory)
