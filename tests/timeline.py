@@ -47,7 +47,7 @@ from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.known import Known
 from alertrouter.engine.milestones import ClockSet, Maintained, Milestone, Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
-from alertrouter.insight.record import Event, moment_of, with_lapses
+from alertrouter.insight.record import Event, lapses_before, moment_of, with_lapses
 from alertrouter.intake import Intake, Taken
 from alertrouter.wire import decode_alerts
 
@@ -199,11 +199,7 @@ class PlayedRecord:
                 assert event.alert.ends_at is not None
                 lapses.add((event.alert.ends_at, event.alert.labels.identity))
             elif isinstance(event, Started):
-                lapses |= {
-                    (alert.ends_at, alert.labels.identity)
-                    for alert in event.checkpoint.alerts
-                    if alert.updated_at < alert.ends_at <= event.at
-                }
+                lapses.update(lapses_before(event))
         for known in self.timeline.engine.known.values():
             if known.ends_at > known.updated_at:
                 lapses.add((known.ends_at, known.labels.identity))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from alertrouter.core.time import SECOND
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
+
+
+#: What the last moments of a process did may not have been written, or not have been done.
+LAST_MOMENTS = 15 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,17 @@ class Record(Protocol):
 
     def configuration_at(self, moment: Moment) -> Routing | None:
         """The routing in force at this moment; None when the record does not reach back so far."""
+
+
+def lapses_before(start: Started) -> Iterator[tuple[Moment, int]]:
+    """The ends of alerts that had passed unnoticed when a process ended, as the next one found them.
+
+    Not those of its last moments: heartbeats may have moved them without its being written.
+    """
+    seen_at = start.at if start.seen_at is None else start.seen_at
+    for alert in start.checkpoint.alerts:
+        if alert.updated_at < alert.ends_at <= seen_at - LAST_MOMENTS:
+            yield alert.ends_at, alert.labels.identity
 
 
 def with_lapses(

@@ -13,7 +13,7 @@ from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.engine.changes import FlushRecord, RenewalRecord, Transition
 from alertrouter.engine.milestones import Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
-from alertrouter.insight.record import RecordError, moment_of, with_lapses
+from alertrouter.insight.record import RecordError, lapses_before, moment_of, with_lapses
 from alertrouter.store import rows, tables
 from alertrouter.store.find import labels_of
 from alertrouter.store.milestones import BEGINNINGS, RECONFIGURED, STARTED, to_milestone
@@ -217,9 +217,7 @@ class StoreRecord:
         for row in self._connection.execute(starts):
             start = to_milestone(row)
             assert isinstance(start, Started)
-            for alert in start.checkpoint.alerts:
-                if alert.updated_at < alert.ends_at <= start.at:
-                    yield alert.ends_at, alert.labels.identity
+            yield from lapses_before(start)
 
 
 def _place(line: tuple[int, object]) -> int:

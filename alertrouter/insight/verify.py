@@ -26,7 +26,7 @@ from alertrouter.engine.dedup import seen_resolved
 from alertrouter.engine.judge import identities
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
 from alertrouter.insight.feed import Feed
-from alertrouter.insight.record import Lapsed
+from alertrouter.insight.record import LAST_MOMENTS, Lapsed
 
 if TYPE_CHECKING:
     from alertrouter.core.routing import Routing
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 # A flush that comes later than this is recorded with its own time, whatever it says.
 _LATE = SECOND
-# What the last moments of a process did may not have been written, or not have been done.
-_LAST_MOMENTS = 15 * SECOND
 _MOST_TOLD = 1000
 
 
@@ -95,7 +93,8 @@ class Reenactment:
         self._stopped = False
         # Groups whose timer came and that will have something to say, or that are busy: the record tells when.
         self._waiting: dict[GroupId, Moment] = {}
-        self._sends: dict[Slot, Send] = {}
+        # Several for one slot when reloads took its group away and brought it back meanwhile.
+        self._sends: dict[Slot, list[Send]] = {}
         self._quiet: dict[Slot, tuple[Moment, NotSent | None]] = {}
         self._closed_at: dict[GroupId, Moment] = {}
 
@@ -191,7 +190,7 @@ class Reenactment:
         self._settings = settings
         self._stopped = False
         self._waiting.clear()
-        self._sends = {slot: send for group in self.engine.groups for slot, send in group.open.items()}
+        self._sends = {slot: [send] for group in self.engine.groups for slot, send in group.open.items()}
         self._quiet.clear()
         self._closed_at.clear()
 
@@ -245,7 +244,7 @@ class Reenactment:
         self.engine.flusher.turn(group, flushes, changes, now)
         for flush in flushes:
             for send in flush.sends:
-                self._sends[send.slot] = send
+                self._sends.setdefault(send.slot, []).append(send)
         for record in changes.decisions:
             self._quiet[record.slot] = (record.tick, record.why_not)
         return changes
@@ -292,9 +291,9 @@ class Reenactment:
         """What should have been flushed well before this moment and is not in the record."""
         for group_id, since in self._waiting.items():
             group = self.engine.group_by_id.get(group_id)
-            if group is None or group.open or since >= until - _LAST_MOMENTS:
+            if group is None or group.open or since >= until - LAST_MOMENTS:
                 continue
-            if self._closed_at.get(group_id, since) < until - _LAST_MOMENTS:
+            if self._closed_at.get(group_id, since) < until - LAST_MOMENTS:
                 self._differ(
                     since, group.key, group.route.receiver.name, "the record has no flush that was due"
                 )
@@ -353,12 +352,13 @@ class Reenactment:
         return ahead // interval + 1 if 0 <= ahead <= _LATE + interval and ahead % interval == 0 else 0
 
     def _renew(self, record: RenewalRecord) -> None:
-        send = self._sends.get(record.slot)
-        if send is None:
+        sends = self._sends.get(record.slot)
+        if not sends:
             self._differ(
                 record.at, "", record.slot.receiver, "a message was renewed that a replay does not have"
             )
             return
+        send = sends[-1]
         renewed = self.engine.renew(send, record.at)
         if isinstance(renewed, Quiet):
             self._differ(
@@ -368,14 +368,14 @@ class Reenactment:
                 f"a message was renewed, in a replay it was not due any more: {renewed.why_not.value}",
             )
         else:
-            self._sends[record.slot] = renewed
+            sends[-1] = renewed
 
     def _decided(self, record: DecisionRecord) -> None:
         if record.outcome is Outcome.LOGGED or record.reason is None:
             self._stayed_quiet(record)
             return
         self.verdict.messages += record.outcome is Outcome.SENT
-        send = self._sends.pop(record.slot, None)
+        send = self._take_send(record)
         if send is None:
             self._differ_about(record, "a replay has no such message")
             return
@@ -389,6 +389,16 @@ class Reenactment:
                 failure = record.failure or FailureReason.OTHER
                 self.engine.failed(send, record.at, failure, record.error, attempts=record.attempts)
         self._closed_at[record.slot.group] = record.at
+
+    def _take_send(self, record: DecisionRecord) -> Send | None:
+        """The message of whose end the record tells: of several the first of that flush."""
+        sends = self._sends.get(record.slot, [])
+        send = next((each for each in sends if each.tick == record.tick), next(iter(sends), None))
+        if send is not None:
+            sends.remove(send)
+            if not sends:
+                del self._sends[record.slot]
+        return send
 
     def _withdrawn(self, record: DecisionRecord, send: Send) -> None:
         renewed = self.engine.renew(send, record.at)

@@ -1,0 +1,118 @@
+"""What holds for the record of every timeline, whatever is configured and whatever happens in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertrouter.core.time import LATEST, SECOND
+from alertrouter.engine.changes import DecisionRecord, FlushRecord, Outcome
+from alertrouter.insight.verify import verify
+from tests.behaviour.test_any_timeline import CONFIG
+from tests.strategies import Event as Deed
+from tests.strategies import stories
+from tests.timeline import Answer, Timeline
+
+OTHER = """
+route:
+  receiver: hook
+  group_by: ["..."]
+  group_interval: 1m
+  repeat_interval: 5m
+  routes:
+    - matchers: [sev="warn"]
+      receiver: quiet
+      group_by: [sev]
+      mute_time_intervals: [some]
+      continue: true
+    - matchers: [group="one"]
+      receiver: both
+receivers:
+  - name: hook
+  - name: both
+    webhook_configs:
+      - url: http://one.example/
+      - url: http://two.example/
+        send_resolved: false
+  - name: quiet
+    webhook_configs: [{url: http://quiet.example/}]
+time_intervals:
+  - name: some
+    time_intervals: [{times: [{start_time: "00:10", end_time: "00:30"}]}]
+"""
+
+happenings = st.lists(
+    st.tuples(
+        st.integers(0, 5500), st.sampled_from(["restart", "crash", "reload", "edit", "back", "collect"])
+    ),
+    max_size=6,
+)
+
+
+def lived(story: list[Deed], happened: list[tuple[int, str]], config: str, seed: int) -> Timeline:
+    """A timeline with restarts, crashes and reloads, and receivers that fail now and then."""
+
+    def answers(_to: str, at: float) -> Answer:
+        kind = hash((seed, at)) % 5
+        return [Answer(), Answer(), Answer(after=20), Answer("temporary"), Answer("refused")][kind]
+
+    t = Timeline(config, answers=answers)
+    deeds: list[tuple[int, Deed | str]] = [*[(deed.at, deed) for deed in story], *happened]
+    for at, deed in sorted(deeds, key=lambda each: each[0]):
+        t.at(at)
+        match deed:
+            case Deed():
+                deed.happen(t)
+            case "restart":
+                t.stop().restart()
+            case "crash":
+                t.stop().restart(down_since=max(0, at - 7), end_grace=15)
+            case "reload":
+                t.reload()
+            case "edit":
+                t.reload(OTHER)
+            case "back":
+                t.reload(CONFIG)
+            case "collect":
+                t.collect()
+    t.until(7000)
+    return t
+
+
+@settings(max_examples=150, deadline=None)
+@given(stories, happenings, st.sampled_from([CONFIG, OTHER]), st.integers(0, 1000))
+def test_the_record_of_any_timeline_comes_out_the_same(
+    story: list[Deed], happened: list[tuple[int, str]], config: str, seed: int
+) -> None:
+    t = lived(story, happened, config, seed)
+    verdict = verify(t.record(), 0, LATEST)
+    assert not verdict.differing, verdict.differences
+    assert verdict.messages == len(t.sent)
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories, happenings, st.sampled_from([CONFIG, OTHER]), st.integers(0, 1000))
+def test_each_message_has_one_end_and_those_sent_are_those_that_came(
+    story: list[Deed], happened: list[tuple[int, str]], config: str, seed: int
+) -> None:
+    t = lived(story, happened, config, seed)
+    decisions = [event for event in t.store.events if isinstance(event, DecisionRecord)]
+    # Of each flush, for each integration, one end at most; the process may have ended before it was known.
+    restarts = sum(what in {"restart", "crash"} for _, what in happened)
+    ends = Counter((record.slot, record.tick) for record in decisions)
+    assert max(ends.values(), default=1) <= 1 + restarts
+    told = [record for record in decisions if record.outcome is Outcome.SENT]
+    assert [(r.at, r.slot.receiver, r.tick, frozenset(r.firing), r.reason) for r in told] == [
+        (
+            round(at * SECOND),
+            message.receiver,
+            message.flushed_at,
+            frozenset(alert.labels.identity for alert in message.firing),
+            message.reason,
+        )
+        for at, message in t.notifications
+    ]
+    flushed = {(event.group, event.tick) for event in t.store.events if isinstance(event, FlushRecord)}
+    assert all((record.slot.group, record.tick) in flushed for record in told)
