@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertrouter.api import removed
+from alertrouter.api import removed, why
 from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
 from alertrouter.api.export import Exports
@@ -72,6 +72,7 @@ def _paths(router: Router, metrics: Metrics, evaluated: Evaluated | None) -> Pat
         "/api/alertrouter/v1/receivers": {"GET": receivers.get},
         "/api/alertrouter/v1/openapi.json": {"GET": _description},
         **History(router).handlers(),
+        why.PATH: {"GET": why.Why(router).get},
     }
     plain: dict[str, dict[str, Handler]] = {
         "/-/healthy": {"GET": server.healthy, "HEAD": server.healthy},

@@ -152,6 +152,28 @@ _RECEIVERS = {
         }
     },
 }
+_TEXTS = {"type": "array", "items": _TEXT}
+_CAUSE = _object({"kind": _TEXT, "name": _TEXT, "text": _TEXT})
+_TOLD = _object(
+    {
+        **dict.fromkeys(("receiver", "integration", "text"), _TEXT),
+        "sentAt": _MOMENT,
+        "whyNot": {"type": ["string", "null"]},
+        "causes": {"type": "array", "items": _CAUSE},
+    }
+)
+_WITHOUT = _object({"causes": _TEXTS, **dict.fromkeys(("receiver", "integration", "at", "reason"), _TEXT)})
+_EXPLANATION = _object(
+    {
+        "at": _TEXT,
+        "labels": _LABELS,
+        "answer": _TEXT,
+        "exactFrom": _TEXT,
+        "told": {"type": "array", "items": _TOLD},
+        "way": {"type": "array", "items": _object({"head": _TEXT, "lines": _TEXTS})},
+        "without": {"type": "array", "items": _WITHOUT},
+    }
+)
 _ERROR = {"content": {"application/json": {"schema": {"type": "string"}}}}
 
 
@@ -170,6 +192,12 @@ def description() -> bytes:
         {"type": "string", "contentMediaType": "application/gzip"},
         _ALWAYS[:1],
         "application/gzip",
+    )
+    paths[f"{BASE}/explain"] = _get(
+        "Why somebody was told of an alert, or was not",
+        "explain",
+        _EXPLANATION,
+        [_FILTER, _parameter("at", "As of when: a time in RFC 3339, or a duration ago; now by default.")],
     )
     paths[f"{BASE}/stream"] = _get(
         "What happens, as server-sent events",

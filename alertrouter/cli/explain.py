@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from alertrouter.cli.errors import UsageError
 from alertrouter.cli.flags import Kind, argument, flag
@@ -12,7 +12,6 @@ from alertrouter.cli.records import RecordOptions, moment, opened
 if TYPE_CHECKING:
     from alertrouter.cli.command import Command
     from alertrouter.cli.session import Session
-    from alertrouter.insight.explain import Explanation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,41 +56,7 @@ def run(options: Explain, session: Session) -> int:
         at = asked if options.at else min(asked, record.complete_until)
         found = explain(record, matchers, at)
         if session.options.output == "json":
-            print_json(to_json(found))
+            print_json(found.as_json())
         else:
             write(found.text())
     return 0
-
-
-def to_json(found: Explanation) -> dict[str, Any]:
-    """An explanation as it is printed with ``--output=json``."""
-    from alertrouter.core.time import format_rfc3339
-
-    return {
-        "at": format_rfc3339(found.at),
-        "labels": dict(found.labels),
-        "answer": found.answer,
-        "exactFrom": format_rfc3339(found.complete_from),
-        "told": [
-            {
-                "receiver": each.slot.receiver,
-                "integration": each.slot.integration,
-                "text": each.text,
-                "sentAt": None if each.sent_at is None else format_rfc3339(each.sent_at),
-                "whyNot": None if each.why_not is None else each.why_not.value,
-                "causes": [{"kind": c.kind, "name": c.name, "text": c.text} for c in each.causes],
-            }
-            for each in found.told
-        ],
-        "way": [{"head": head, "lines": lines} for head, lines in found.way],
-        "without": [
-            {
-                "causes": list(each.without),
-                "receiver": each.receiver,
-                "integration": each.message.slot.integration,
-                "at": format_rfc3339(each.message.at),
-                "reason": each.message.reason.value,
-            }
-            for each in found.promises
-        ],
-    }

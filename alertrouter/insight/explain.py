@@ -6,7 +6,7 @@ The record is replayed up to the moment that is asked about, so the answer is wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alertrouter.core.reason import NotSent
 from alertrouter.core.time import DAY, SECOND, format_rfc3339
@@ -100,6 +100,37 @@ class Explanation:
                 for promise in self.promises
             ]
         )
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "at": format_rfc3339(self.at),
+            "labels": dict(self.labels),
+            "answer": self.answer,
+            "exactFrom": format_rfc3339(self.complete_from),
+            "told": [
+                {
+                    "receiver": each.slot.receiver,
+                    "integration": each.slot.integration,
+                    "text": each.text,
+                    "sentAt": None if each.sent_at is None else format_rfc3339(each.sent_at),
+                    "whyNot": None if each.why_not is None else each.why_not.value,
+                    "causes": [{"kind": c.kind, "name": c.name, "text": c.text} for c in each.causes],
+                }
+                for each in self.told
+            ],
+            "way": [{"head": head, "lines": lines} for head, lines in self.way],
+            "without": [
+                {
+                    "causes": list(each.without),
+                    "receiver": each.receiver,
+                    "integration": each.message.slot.integration,
+                    "at": format_rfc3339(each.message.at),
+                    "reason": each.message.reason.value,
+                }
+                for each in self.promises
+            ],
+        }
 
     def text(self) -> str:
         """For people: the answer first, the way below, what would have been last."""

@@ -80,3 +80,27 @@ async def told(daemon: Daemon, kind: str, query: str) -> list[Any]:
     answer = await daemon.client.get(f"{HISTORY}/{kind}?{query}")
     assert answer.status_code == 200, answer.text
     return list(answer.json()["lines"])
+
+
+def test_why_nobody_was_told_is_answered_by_the_server_and_from_its_record(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with HttpReceiver() as hook, Daemon(tmp_path, CONFIG.format(url=hook.url())) as daemon:
+            silence_id = await daemon.silence("alertname", "Held")
+            await daemon.post(alert("Held"))
+            await until(lambda: told(daemon, "notifications", "reason=silenced"))
+
+            path = "/api/alertrouter/v1/explain"
+            answer = await daemon.client.get(path, params={"filter": 'alertname="Held"'})
+            assert answer.status_code == 200
+            assert f"silenced by {silence_id} of somebody" in answer.json()["answer"]
+            assert answer.json()["without"][0]["receiver"] == "hook"
+            for asked in ({}, {"filter": 'alertname="Nope"'}, {"filter": 'a="b"', "at": "soon"}):
+                assert (await daemon.client.get(path, params=asked)).status_code == 400
+
+            status, out = await artool(daemon, "explain", "Held")
+            assert status == 0
+            assert out.splitlines()[0] == answer.json()["answer"]
+            assert out.splitlines()[-1].startswith("Would have gone to hook at ")
+            assert (await artool(daemon, "replay", "--verify"))[0] == 0
+
+    asyncio.run(story())
