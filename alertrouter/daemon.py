@@ -408,9 +408,19 @@ class Daemon:
             if now >= maintain_at:
                 maintain_at = now + settings.data_maintenance_interval
                 self._maintain(now)
-            if now >= checkpoint_at and (then := checkpoint(engine, now)) is not None:
+            if now >= checkpoint_at and self._checkpointed(now):
                 checkpoint_at = now + _CHECKPOINTS
-                self._journal.milestone(Checkpointed(at=now, settings=engine.settings, checkpoint=then))
+
+    def _checkpointed(self, now: Moment) -> bool:
+        # All that is made here stays for a moment: looking through it again and again takes six times as long.
+        gc.disable()
+        try:
+            then = checkpoint(self.engine, now)
+        finally:
+            gc.enable()
+        if then is not None:
+            self._journal.milestone(Checkpointed(at=now, settings=self.engine.settings, checkpoint=then))
+        return then is not None
 
     def _maintain(self, now: Moment) -> None:
         begun = time.perf_counter()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from alertrouter.core.alert import Alert, Status
 from alertrouter.core.labels import Labels
 from alertrouter.core.notification import Notification
+from alertrouter.core.value import value_class
 from alertrouter.engine.decision import Send
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.known import Known
@@ -49,7 +50,7 @@ class SendThen(NamedTuple):
     possible_duplicate: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class GroupThen:
     """A group, with what a restart may forget. Members are named by ``Labels.identity``."""
 
@@ -137,9 +138,14 @@ def resume(engine: Engine, then: Checkpoint) -> None:
 
 
 def _then(group: AggregationGroup) -> GroupThen:
+    members = [known.labels.identity for known in group.members]
+    if not (
+        group.muted or group.seen_resolved or group.open or group.recheck or group.failed or group.overdue
+    ):
+        return GroupThen(state=group.state(), members=members)
     return GroupThen(
         state=group.state(),
-        members=[known.labels.identity for known in group.members],
+        members=members,
         muted=[known.labels.identity for known in group.muted],
         recheck=group.recheck,
         failed=group.failed,
