@@ -6,6 +6,7 @@ and another configuration is tried on it, each in a process of its own.
 
 from __future__ import annotations
 
+import gc
 import random
 import resource
 import subprocess
@@ -150,6 +151,7 @@ def _incidents(
 
 def measure(what: str, folder: Path) -> None:
     """Replay it in this process."""
+    gc.set_threshold(50_000, 20, 100)  # as artool does
     begun = time.process_time()
     with reading(folder) as connection:
         record = StoreRecord(connection, "the record")
