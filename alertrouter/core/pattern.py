@@ -133,8 +133,16 @@ def _compile_by_re2(anchored: str) -> Callable[[str], bool]:
     try:
         search = re2.compile(expression, _OPTIONS).search
     except re2.error as error:
-        raise _in_go_words(error.args[0].decode(errors="replace"), anchored) from None
-    for found in _ONLY_RE2.finditer(anchored):
+        raise in_go_words(error, anchored) from None
+    check_go_takes(anchored)
+    # A search, not a full match: `a)|(b` closes the group around it, and Go takes that as it comes.
+    # Bytes spare the binding the way back from byte to character positions.
+    return lambda value: search(value.encode(errors="replace")) is not None
+
+
+def check_go_takes(text: str) -> None:
+    """PatternError for the few things in an expression that RE2 takes and Go does not."""
+    for found in _ONLY_RE2.finditer(text):
         if found["escape"]:
             raise _error("invalid escape sequence", found["escape"])
         if found["count"]:
@@ -142,18 +150,16 @@ def _compile_by_re2(anchored: str) -> Callable[[str], bool]:
         if found["name"]:
             raise _error("invalid named capture", found["name"])
 
-    # A search, not a full match: `a)|(b` closes the group around it, and Go takes that as it comes.
-    # Bytes spare the binding the way back from byte to character positions.
-    return lambda value: search(value.encode(errors="replace")) is not None
 
-
-def _in_go_words(complaint: str, anchored: str) -> PatternError:
-    what, _, where = complaint.partition(": ")
+def in_go_words(error: re2.error, text: str) -> PatternError:
+    """What Go says of an expression, for what RE2 says of it."""
+    said = error.args[0]
+    what, _, where = (said.decode(errors="replace") if isinstance(said, bytes) else str(said)).partition(": ")
     if what not in _WORDING:
-        return _error("expression too large", anchored)
+        return _error("expression too large", text)
     if what == "invalid perl operator" and where in {"(?<=", "(?<!"}:
         # Go takes it for the beginning of a name.
-        return _error("invalid named capture", anchored[anchored.index(where) :])
+        return _error("invalid named capture", text[text.index(where) :])
     return _error(_WORDING[what], where)
 
 

@@ -8,24 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import re2
 
+from alertrouter.core.pattern import PatternError, check_go_takes, in_go_words
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _LONGEST_PATTERN: Final = 100_000
 _REFERENCE: Final = re.compile(
     r"\$(?:(\$)|([0-9A-Za-z_\u0080-\U0010ffff]+)|\{([0-9A-Za-z_\u0080-\U0010ffff]+)\})"
-)
-# What RE2's library calls a fault, and what Go calls it. The piece of the pattern follows in both.
-_GO_WORDING: Final = (
-    ("missing ):", "missing closing ):"),
-    ("missing ]:", "missing closing ]:"),
-    ("unexpected ):", "unexpected ):"),
-    ("no argument for repetition operator:", "missing argument to repetition operator:"),
-    ("invalid repetition size:", "invalid repeat count:"),
-    ("bad repetition operator:", "invalid nested repetition operator:"),
-    ("invalid perl operator:", "invalid or unsupported Perl syntax:"),
-    ("invalid named capture group:", "invalid named capture:"),
-    ("trailing \\", "trailing backslash at end of expression: "),
 )
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
@@ -83,27 +73,16 @@ def compiled_pattern(pattern: str) -> Any:
     """The pattern as RE2 compiled it, with ``search`` and ``groupindex``; RegexError if Go would not take it."""
     if len(pattern) > _LONGEST_PATTERN:
         raise RegexError("error parsing regexp: expression too long")
-    if re.search(r"(?<!\\)(?:\\\\)*\\C", pattern):
-        raise RegexError("error parsing regexp: invalid escape sequence: `\\C`")
+    text = _whole(pattern)
     try:
-        compiled = re2.compile(_whole(pattern), _OPTIONS)
+        compiled = re2.compile(text, _OPTIONS)
     except re2.error as error:
-        raise RegexError(f"error parsing regexp: {_in_go_words(error)}") from None
-    for name in compiled.groupindex:
-        if not name.isascii():  # The library takes these, Go does not.
-            raise RegexError(f"error parsing regexp: invalid named capture: `(?P<{name}>`")
+        raise RegexError(str(in_go_words(error, text))) from None
+    try:
+        check_go_takes(text)
+    except PatternError as error:
+        raise RegexError(str(error)) from None
     return compiled
-
-
-def _in_go_words(error: Exception) -> str:
-    said = error.args[0]
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
-    for ours, go in _GO_WORDING:
-        if text.startswith(ours):
-            text = go + text[len(ours) :]
-            break
-    what, colon, piece = text.partition(": ")
-    return f"{what}: `{piece}`" if colon else text
 
 
 def _backquoted(pattern: str) -> str:
