@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,13 +19,7 @@ pytestmark = pytest.mark.live
 @pytest.fixture(scope="module")
 def server() -> Iterator[pg.Server]:
     """A PostgreSQL server of our own."""
-    folder = pg.programs()
-    if folder is None:
-        reason = "no PostgreSQL server is installed here (initdb was not found)"
-        if os.environ.get("ALERTROUTER_REQUIRE_PEERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with pg.server(folder) as running:
+    with pg.server(pg.installed()) as running:
         yield running
 
 

@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[pg.Server]:
     """A PostgreSQL server of our own."""
-    folder = pg.programs()
-    if folder is None:
-        pytest.skip("NOT TESTED ON POSTGRESQL: no server is installed here (initdb was not found)")
-    with pg.server(folder) as server:
+    with pg.server(pg.installed()) as server:
         yield server
 
 

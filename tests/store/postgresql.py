@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,17 @@ def programs() -> Path | None:
     if on_path:
         found.append(Path(on_path).resolve())
     return max(found).parent if found else None
+
+
+def installed() -> Path:
+    """The same. Skips the test when there is none; fails it instead when ALERTROUTER_REQUIRE_PEERS is 1."""
+    folder = programs()
+    if folder is None:
+        reason = "NOT TESTED ON POSTGRESQL: no server is installed here (initdb was not found)"
+        if os.environ.get("ALERTROUTER_REQUIRE_PEERS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
 
 
 class Server:
