@@ -10,7 +10,7 @@ import fcntl
 import os
 import re
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -177,6 +177,10 @@ class Database:
 
     def close(self) -> None:
         """Let go of the database."""
+        if self._lock_holder is not None:
+            # A server may notice late that a connection is gone, and who comes next may come at once.
+            with suppress(exc.SQLAlchemyError):
+                self._lock_holder.exec_driver_sql(f"SELECT pg_advisory_unlock({_ADVISORY_LOCK})")
         self._let_go()
         self.writers.dispose()
         self.readers.dispose()

@@ -19,6 +19,7 @@ OURS = [Contender(name="ours"), Contender(name="strict", flags=["--compat.strict
 BY_THE_CLOCK = {"test_acceptance", "test_same_messages", "test_evaluator", "test_prometheus", "test_demo"}
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads them at the same moment
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
