@@ -61,9 +61,16 @@ class Stored(Remembered):
         else:
             self.batch.milestone(event)
 
+    def move_ends(self, timeline: Timeline) -> None:
+        """What heartbeats moved, as the daemon writes it every few seconds."""
+        moved = list(timeline.engine.take_moved())
+        self.batch.move_ends(moved)
+        for alert in moved:
+            self.alerts[alert.labels] = alert
+
     def write(self, timeline: Timeline) -> None:
         """Commit it all."""
-        self.batch.move_ends(timeline.engine.take_moved())
+        self.move_ends(timeline)
         self.batch.include_ends(1000)
         self.batch.note("seen_at", timeline.now)
         with self._store.database.writer() as connection, connection.begin():
@@ -114,7 +121,9 @@ def test_what_was_written_is_the_record(
     for event in story:
         event.happen(t)
     for place, what in enumerate(disturbances, 1):
-        getattr(t.at(3500 + 400 * place), what)()
+        t.at(3500 + 400 * place)
+        stored.move_ends(t)
+        getattr(t, what)()
     t.until(5500)
     stored.write(t)
 
