@@ -24,7 +24,7 @@ from benchmarks.sink import Sink
 
 _ALERTS = 20_000
 _GROUPS = 4_000
-_CHURN = 4  # batches that end, and that begin, in a minute
+_CHURN = 4  # batches that end, and that begin, in a minute, unless the command line says otherwise
 _SILENCES = 3  # in a minute, for five minutes
 _RELOAD_EVERY = 5  # minutes
 _LASTING = timedelta(minutes=4)
@@ -81,7 +81,8 @@ def _flushes(port: int) -> _Flushes:
 class _Mix:
     """The clients of one server."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, churn: int) -> None:
+        self._churn_size = churn
         self._port = server.port
         self._population = deque(Batches(BATCH, _GROUPS, first=first) for first in range(0, _ALERTS, BATCH))
         self._next = len(self._population) * BATCH
@@ -118,9 +119,11 @@ class _Mix:
         return [body for batch in batches for body in batch.ending(_LASTING)]
 
     def _churn(self) -> list[bytes]:
-        over = [self._population.popleft() for _ in range(_CHURN)]
-        fresh = [Batches(BATCH, _GROUPS, first=self._next + place * BATCH) for place in range(_CHURN)]
-        self._next += _CHURN * BATCH
+        over = [self._population.popleft() for _ in range(self._churn_size)]
+        fresh = [
+            Batches(BATCH, _GROUPS, first=self._next + place * BATCH) for place in range(self._churn_size)
+        ]
+        self._next += self._churn_size * BATCH
         self._population += fresh
         ended = [body for batch in over for body in batch.ending(timedelta())]
         return alert_requests(ended + self._bodies(fresh))
@@ -147,6 +150,9 @@ def main() -> int:
     """Run it and tell what was seen each minute."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument(
+        "--churn", type=int, default=_CHURN, help=f"so many times {BATCH} alerts end and begin a minute"
+    )
     parser.add_argument("--alertrouter", default=str(Path(sys.executable).with_name("alertrouter")))
     parser.add_argument("--json", help="a file for what was seen")
     options = parser.parse_args()
@@ -159,7 +165,7 @@ def main() -> int:
             # What is ended leaves within the hour, as it does within days elsewhere.
             flags = ("--data.retention=15m", "--data.maintenance-interval=1m", "--alerts.gc-interval=1m")
             with Server(peer, base / "server", _CONFIG.format(url=sink.url), *flags) as server:
-                mix = _Mix(server)
+                mix = _Mix(server, options.churn)
                 mix.begin()
                 for number in range(1, options.minutes + 1):
                     cpu, before, told = server.cpu(), _flushes(server.port), len(sink.moments())
