@@ -163,6 +163,15 @@ _TOLD = _object(
     }
 )
 _WITHOUT = _object({"causes": _TEXTS, **dict.fromkeys(("receiver", "integration", "at", "reason"), _TEXT)})
+# Each of those in a stream.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "Where to go on from."},
+        "event": {"type": "string", "enum": [*KINDS, "gap", "behind", "end"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _EXPLANATION = _object(
     {
         "at": _TEXT,
@@ -202,7 +211,7 @@ def description() -> bytes:
     paths[f"{BASE}/stream"] = _get(
         "What happens, as server-sent events",
         "stream",
-        {"type": "string"},
+        _EVENT,
         [
             _FILTER,
             _several("kind", "What to tell of; alerts and notifications by default.", KINDS),

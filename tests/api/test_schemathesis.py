@@ -67,7 +67,7 @@ def _run(server: Running, document: Path, base: str) -> subprocess.CompletedProc
             "--phases=coverage,fuzzing,stateful",
             "--max-examples=15",
             "--seed=1",
-            "--request-timeout=10",
+            "--request-timeout=5",
         ],
         capture_output=True,
         text=True,

@@ -10,6 +10,7 @@ from benchmarks.plot import Series, plot
 from benchmarks.scale import CURVES
 
 
+@pytest.mark.slow  # each curve takes some seconds to be measured
 @pytest.mark.parametrize("name", CURVES)
 def test_each_curve_measures_what_it_draws(name: str) -> None:
     few, more = (CURVES[name].measure(size) for size in (10, 60))
