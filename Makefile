@@ -26,7 +26,7 @@ test: install  ## The test suite, without the real peers and what takes long
 
 live: install  ## What takes long, and the tests with real peers: Prometheus, Alertmanager, amtool, promtool, nginx
 	$(BIN)/python -m pytest -n auto -m 'slow and not live'
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m live tests
+	$(BIN)/python -m pytest -n auto --dist loadfile -m live tests
 
 check: install  ## Format, lint, types, layers, tests and documentation: what CI runs
 	$(BIN)/ruff format --check .

@@ -1,7 +1,27 @@
 from __future__ import annotations
 
+from pathlib import PurePath
+
+import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes is the machine's, which may have much else to do.
 settings.register_profile("suite", settings(settings.default, deadline=None))
 settings.load_profile("suite")
+
+# What is told by the clock, to several servers at once.
+_BY_THE_CLOCK = {"test_acceptance", "test_same_messages", "test_evaluator", "test_prometheus", "test_demo"}
+
+
+class _OneStoryAtATime(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """Each file as a whole; those that go by the clock one after the other, and others beside them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "by the clock" if PurePath(file).stem in _BY_THE_CLOCK else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:
+    """With ``--dist loadfile``, that; otherwise what xdist has."""
+    return _OneStoryAtATime(config, log) if config.getvalue("dist") == "loadfile" else None

@@ -15,18 +15,6 @@ OLDEST = (0, 33)
 OURS = [Contender(name="ours"), Contender(name="strict", flags=["--compat.strict"])]
 
 
-# What is told by the clock, to several servers at once: one after the other. The others run beside it, each file as a whole.
-BY_THE_CLOCK = {"test_acceptance", "test_same_messages", "test_evaluator", "test_prometheus", "test_demo"}
-
-
-@pytest.hookimpl(tryfirst=True)  # xdist reads them at the same moment
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            name = item.path.stem
-            item.add_marker(pytest.mark.xdist_group("by the clock" if name in BY_THE_CLOCK else name))
-
-
 @pytest.fixture(scope="session")
 def alertmanager() -> Path:
     """A real one."""

@@ -44,7 +44,16 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
     complaints = tmp_path_factory.mktemp("demo") / "stderr"
     with complaints.open("wb") as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-m", "alertrouter", "demo", f"--web.listen-address={address}"],
+            # Whoever runs the tests in the background has the signal of Ctrl-C ignored.
+            [
+                "env",
+                "--default-signal=INT",
+                sys.executable,
+                "-m",
+                "alertrouter",
+                "demo",
+                f"--web.listen-address={address}",
+            ],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

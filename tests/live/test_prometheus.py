@@ -244,6 +244,8 @@ async def _go(way: Way, folder: Path, prometheus: Path, nginx: Path) -> Seen:
         smtp = await stack.enter_async_context(SmtpReceiver())
         config = ALERTROUTER.format(hook=hook.url(), smarthost=smtp.smarthost)
         daemon = await stack.enter_async_context(Prefixed(folder, config, *way.flags, prefix=way.own_prefix))
+        # Until when the last heartbeats moved an alert is written then, and a replay of the record knows it.
+        stack.push_async_callback(daemon.stop)
         target = daemon.address
         if way.location:
             target = stack.enter_context(_nginx(nginx, folder / "nginx", way, daemon))
