@@ -25,7 +25,8 @@ from tests.live.scenario import (
 )
 from tests.receivers import Misbehave
 
-_EACH_SECOND = {"group_wait": "1s", "group_interval": "1s", "repeat_interval": "1ms"}
+# Not a millisecond, as the suite has it: theirs keeps what was told for twice that long, and now and then had forgotten it.
+_EACH_SECOND = {"group_wait": "1s", "group_interval": "1s", "repeat_interval": "600ms"}
 _TOGETHER = {**_EACH_SECOND, "group_by": []}
 _JOB_OVER_INSTANCE = {
     "source_matchers": ['alertname="JobDown"'],
