@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,12 +12,15 @@ from alertrouter.core.matcher import Matchers
 from alertrouter.core.matcher_syntax import Mode, parse_matchers
 from alertrouter.core.reason import NotSent
 from alertrouter.core.time import SECOND
-from alertrouter.insight.explain import AmbiguousError, Explanation, UnknownAlertError, explain
+from alertrouter.insight.explain import AmbiguousError, Cause, Explanation, UnknownAlertError, explain
 from alertrouter.insight.record import RecordError
 from tests.behaviour.test_any_timeline import CONFIG
 from tests.strategies import Event as Deed
 from tests.strategies import stories
-from tests.timeline import FAILS, OK, Answer, Timeline, moment
+from tests.timeline import FAILS, OK, Answer, Sent, Timeline, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 ROUTED = """
 route:
@@ -155,10 +160,27 @@ def test_bad_questions() -> None:
         asked(t, at=-5)
 
 
-@settings(max_examples=60)
-@given(stories, st.sampled_from("ABCD"), st.integers(100, 3500))
-def test_what_is_promised_is_what_comes_without_the_cause(story: list[Deed], name: str, at: int) -> None:
-    t = Timeline(CONFIG)
+MUTED = (
+    CONFIG.replace(
+        "receiver: quiet\n",
+        "receiver: quiet\n      mute_time_intervals: [some]\n      active_time_intervals: [others]\n",
+    )
+    + """
+time_intervals:
+  - name: some
+    time_intervals: [{times: [{start_time: "00:10", end_time: "00:30"}]}]
+  - name: others
+    time_intervals: [{times: [{start_time: "00:05", end_time: "24:00"}]}]
+"""
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories, st.sampled_from("ABCD"), st.integers(100, 3500), st.sampled_from([CONFIG, MUTED]))
+def test_what_is_promised_is_what_comes_without_the_cause(
+    story: list[Deed], name: str, at: int, config: str
+) -> None:
+    t = Timeline(config)
     for event in story:
         event.happen(t)
     t.until(4000)
@@ -166,24 +188,38 @@ def test_what_is_promised_is_what_comes_without_the_cause(story: list[Deed], nam
         found = asked(t, f'name="{name}"', at=at)
     except UnknownAlertError:
         return
-    silences = {
-        key for told in found.told for cause in told.causes if cause.kind == "silence" for key in [cause.name]
-    }
+    causes = {told.slot: told.causes for told in found.told}
     for promise in found.promises:
-        if len(promise.without) != len(silences) or not silences:
-            continue
-        # The same story, and nobody made these silences.
-        other = Timeline(CONFIG)
-        for event in story:
-            if event.what == "silence":
-                other.at(event.at)
-                made = other._silences + 1
-                if f"00000000-0000-4000-8000-{made:012}" in silences:
-                    other._silences = made
-                    continue
-            event.happen(other)
-        other.until(8000)
+        held_by = causes[promise.message.slot]
+        if len(promise.without) != len(held_by):
+            continue  # without these causes others would have held it back, and it is promised without those as well
         told = [
-            (s.at, s.reason) for s in other.sent if s.to.startswith(promise.receiver) and name in s.firing
+            (s.at, s.reason)
+            for s in _without(story, config, held_by)
+            if s.to.startswith(promise.receiver) and name in s.firing
         ]
         assert (promise.message.at / SECOND, promise.message.reason) in told
+
+
+def _without(story: list[Deed], config: str, causes: Sequence[Cause]) -> list[Sent]:
+    """What is sent when the same things happen, but for these causes: nobody made the silences, the alerts that inhibit
+    never fired, and the intervals do not mute.
+    """
+    names = {kind: {cause.name for cause in causes if cause.kind == kind} for kind in ("silence", "interval")}
+    sources = {
+        each for each in "ABCD" for c in causes if c.kind == "inhibition" and f'name="{each}"' in c.name
+    }
+    for muting in names["interval"]:
+        config = config.replace(f"time_intervals: [{muting}]", "time_intervals: []")
+    other = Timeline(config)
+    for event in story:
+        if event.what == "silence" and _id(other._silences + 1) in names["silence"]:
+            other.at(event.at)
+            other._silences += 1
+        elif event.alert not in sources or event.what in {"silence", "expire", "collect"}:
+            event.happen(other)
+    return other.until(8000)
+
+
+def _id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
