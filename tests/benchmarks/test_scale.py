@@ -16,7 +16,10 @@ def test_each_curve_measures_what_it_draws(name: str) -> None:
     few, more = (CURVES[name].measure(size) for size in (10, 60))
 
     assert few.keys() == more.keys()
-    assert all(value >= 0 for value in more.values())
+    # Not the memory: sixty alerts are less than what a process may give back meanwhile.
+    spent = [value for key, value in more.items() if not key.startswith("bytes")]
+    assert spent
+    assert all(value >= 0 for value in spent)
 
 
 def test_a_plot_is_a_picture_with_a_line_for_each_series() -> None:
