@@ -41,9 +41,10 @@ if TYPE_CHECKING:
 
     from alertrouter.clock import Timer
     from alertrouter.core.rule_state import EvaluatedGroup, RuleChanges, StoredRuleAlert
+    from alertrouter.core.time import Moment
     from alertrouter.engine.changes import StoredState
     from alertrouter.rules.live_group import LiveGroup
-    from alertrouter.rules.model import RuleSet
+    from alertrouter.rules.model import RuleGroup, RuleSet
     from alertrouter.rules.ports import Backend, Notifier, Writer
     from alertrouter.settings import Settings
 
@@ -99,6 +100,10 @@ class Evaluator:
         notifier = None if self._world is None else self._world.notifier
         return notifier.urls if isinstance(notifier, AlertmanagerNotifier) else ()
 
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        """A command line that asks the backend the same; empty while there is none."""
+        return "" if self._world is None else self._world.backend.curl(expression, at, group)
+
     def stored(self) -> tuple[list[StoredRuleAlert], list[EvaluatedGroup]]:
         """Everything that the store must have, to be written anew."""
         return ([], []) if self._manager is None else self._manager.stored()
@@ -142,6 +147,7 @@ class Evaluator:
             outage_tolerance=settings.rules_alert_for_outage_tolerance,
             grace=settings.rules_alert_for_grace_period,
             after_pause=AfterPause(settings.rules_alert_after_pause),
+            update_entries_limit=settings.rules_update_entries_limit,
             resolve_removed=self._post is not None and not settings.compat_strict,
         )
 

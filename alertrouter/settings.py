@@ -176,6 +176,12 @@ class Settings:
         "What a pause does to the for of pending alerts: pause (it does not count), count (it does) or reset (for begins "
         "anew).",
     )
+    rules_update_entries_limit: int = _flag(
+        "rules.update-entries-limit",
+        "integer",
+        20,
+        "How many evaluations of each rule are remembered and shown; a rule's update_entries_limit wins.",
+    )
     dispatch_maintenance_interval: Duration = _flag(
         "dispatch.maintenance-interval",
         "duration",

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from alertrouter.api.http import Query, Request
     from alertrouter.core.matcher import Matchers
     from alertrouter.core.rule_state import RuleAlertState
-    from alertrouter.core.time import Duration
+    from alertrouter.core.time import Duration, Moment
     from alertrouter.rules.live_group import LiveGroup
     from alertrouter.rules.live_rule import LiveRule
+    from alertrouter.rules.model import RuleGroup
 
 
 class Evaluated(Protocol):
@@ -35,6 +36,9 @@ class Evaluated(Protocol):
 
     def alertmanagers(self) -> Sequence[str]:
         """Where alerts are sent to."""
+
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        """A command line that asks the backend the same."""
 
 
 class _BadParameterError(Exception):
@@ -56,6 +60,41 @@ class RulesApi:
             return _refused(str(error))
         # One group at a time, so that thousands of rules keep nobody waiting.
         return json_answer(_pieces(groups, token, with_alerts=wanted.with_alerts))
+
+    async def rule(self, request: Request) -> Answer:
+        """One rule and its last evaluations, as vmalert has them."""
+        query = request.query()
+        try:
+            wanted = [_identity(query, name) for name in ("group_id", "rule_id")]
+        except _BadParameterError as error:
+            return _refused(str(error))
+        for group in self._evaluated.groups():
+            for rule in group.rules:
+                if [group.identity, rule.identity] == wanted:
+                    return json_answer(encode_safely(self._with_updates(group, rule)) + b"\n")
+        return _refused("there is no such rule in this group: were the rules changed?", "not_found", 404)
+
+    def _with_updates(self, group: LiveGroup, live: LiveRule) -> dict[str, Any]:
+        shown = _rule(group, live, with_alerts=True)
+        shown["group_name"] = group.group.name
+        shown["file"] = group.group.file
+        shown["datasourceType"] = "prometheus"
+        shown["debug"] = live.rule.debug or group.group.debug
+        shown["max_updates_entries"] = live.updates.limit
+        shown["updates"] = [
+            {
+                "time": format_rfc3339(each.began_at),
+                "at": format_rfc3339(each.at),
+                # Compat: nanoseconds, unlike every other duration here.
+                "duration": round(each.seconds * SECOND),
+                "error": each.error or None,
+                "samples": each.samples,
+                "series_fetched": each.series_fetched,
+                "curl": self._evaluated.curl(live.rule.expression, each.at, group.group),
+            }
+            for each in live.updates
+        ]
+        return shown
 
     async def alerts(self, _: Request) -> Answer:
         """The alerts that are pending or firing."""
@@ -87,9 +126,16 @@ def _data(data: object) -> Answer:
     return json_answer(encode_safely({"status": "success", "data": data}) + b"\n")
 
 
-def _refused(message: str) -> Answer:
-    error = {"status": "error", "errorType": "bad_data", "error": message}
-    return json_answer(encode(error) + b"\n", 400)
+def _refused(message: str, kind: str = "bad_data", status: int = 400) -> Answer:
+    error = {"status": "error", "errorType": kind, "error": message}
+    return json_answer(encode(error) + b"\n", status)
+
+
+def _identity(query: Query, name: str) -> int:
+    text = query.last(name)
+    if not text.isdecimal() or not text.isascii() or len(text) > 20:
+        raise _BadParameterError(f'invalid parameter "{name}": /api/v1/rules has the ids of groups and rules')
+    return int(text)
 
 
 class _Wanted:
@@ -201,15 +247,16 @@ def _group(live: LiveGroup, rules: Sequence[LiveRule], *, with_alerts: bool) -> 
     return {
         "name": group.name,
         "file": group.file,
-        "rules": [_rule(rule, with_alerts=with_alerts) for rule in rules],
+        "rules": [_rule(live, rule, with_alerts=with_alerts) for rule in rules],
         "interval": _seconds(live.interval),
         "limit": group.limit,
         "evaluationTime": live.seconds,
         "lastEvaluation": format_rfc3339(live.began_at),
+        "id": str(live.identity),
     }
 
 
-def _rule(live: LiveRule, *, with_alerts: bool) -> dict[str, Any]:
+def _rule(group: LiveGroup, live: LiveRule, *, with_alerts: bool) -> dict[str, Any]:
     rule = live.rule
     shown: dict[str, Any] = {}
     if isinstance(rule, AlertingRule):
@@ -237,6 +284,8 @@ def _rule(live: LiveRule, *, with_alerts: bool) -> dict[str, Any]:
     shown["lastSamples"] = live.samples
     if live.series_fetched is not None:
         shown["lastSeriesFetched"] = live.series_fetched
+    # As vmalert has them: texts, for no number in JavaScript is so long.
+    shown["id"], shown["group_id"] = str(live.identity), str(group.identity)
     shown["type"] = "alerting" if isinstance(rule, AlertingRule) else "recording"
     return shown
 

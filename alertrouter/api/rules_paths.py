@@ -34,6 +34,10 @@ def rules_paths(evaluated: Evaluated) -> dict[str, Endpoint]:
         "/api/v1/alerts": {"GET": api.alerts, "POST": removed.gone},
         "/api/v1/alertmanagers": {"GET": api.alertmanagers},
         "/api/v1/status/buildinfo": {"GET": api.build},
+        "/api/v1/rule": {"GET": api.rule},
+        "/vmalert/api/v1/rules": {"GET": api.rules},
+        "/vmalert/api/v1/rule": {"GET": api.rule},
+        "/vmalert/api/v1/alerts": {"GET": api.alerts},
     }
     return {path: PlainEndpoint(path, of_path) for path, of_path in handlers.items()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections import deque
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -101,6 +102,24 @@ class HttpBackend:
             raise
         self._limits.end(task)
         return read_answer(response, LONGEST_ANSWER, self._scrub)
+
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        """A command line that asks the same. What may be secret stands there as ``<secret>``, credentials not at all."""
+        parts = urlsplit(self._urls[self._first])
+        url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        form = [("query", expression), ("time", f"{at // SECOND}.{at // MILLISECOND % 1000:03d}")]
+        form += [(name, "<secret>") for name in self._config.params if name not in group.params]
+        form += [(name, value) for name, values in group.params.items() for value in values]
+        headers = dict(self._config.tenant_headers)
+        if group.source_tenants:
+            headers[self._config.tenant_header] = "|".join(group.source_tenants)
+        headers |= {name: "<secret>" for name, _ in group.headers}
+        words = ["curl", *(["-G"] if self._config.method == "GET" else [])]
+        for name, value in headers.items():
+            words += ["-H", f"{name}: {value}"]
+        for name, value in form:
+            words += ["--data-urlencode", f"{name}={value}"]
+        return self._scrub(shlex.join([*words, url]))
 
     async def aclose(self) -> None:
         """Close the connections, each when its query is answered."""

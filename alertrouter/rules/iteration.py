@@ -20,6 +20,7 @@ from alertrouter.rules.rendering import Questions
 from alertrouter.rules.series import SameLabelsError, recorded_points
 from alertrouter.rules.slots import query_time
 from alertrouter.rules.state import LimitError, Turn, resend, to_send, validity
+from alertrouter.rules.updates import Update
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,6 +121,10 @@ class Iteration:
         self.answered = self._evaluated_rules - self.unanswered
         rule.seconds = perf_counter() - begun
         self._counts.rule_seconds += rule.seconds
+        fetched = None if rule.last_error else rule.series_fetched
+        rule.updates.add(
+            Update(rule.evaluated_at, self.query_at, rule.seconds, rule.samples, fetched, rule.last_error)
+        )
 
     async def _evaluated(self, rule: LiveRule) -> None:
         answer = await self._answer(rule)

@@ -8,6 +8,8 @@ import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+import xxhash
+
 from alertrouter.core.rule_state import AlertState, EvaluatedGroup, RuleChanges, StoredRuleAlert
 from alertrouter.core.time import SECOND
 from alertrouter.rules import restore
@@ -39,7 +41,7 @@ _FLUSH_WITHIN: Final = 5 * SECOND
 
 
 class LiveGroup:
-    """A group and the state of its rules.
+    """A group and the state of its rules. ``identity`` is the same after reloads and restarts.
 
     ``evaluated_at`` is the moment of the last evaluation, its slot; ``began_at`` the time of day at which it began,
     ``seconds`` what it took, ``rule_seconds`` what its rules took altogether.
@@ -48,6 +50,7 @@ class LiveGroup:
     def __init__(self, group: RuleGroup, world: World) -> None:
         options = world.options
         self.group = group
+        self.identity = xxhash.xxh64_intdigest(group.key.encode("utf-8", "surrogatepass"))
         self.interval: Duration = group.interval or options.interval
         self.slots = slots_of(group, self.interval)
         self.rules = [

@@ -14,6 +14,7 @@ from alertrouter.rules.model import AlertingRule
 from alertrouter.rules.rendering import Rendering
 from alertrouter.rules.series import alert_series, recorded
 from alertrouter.rules.state import LimitError, Terms, Turn, evaluate, shifted, state_of
+from alertrouter.rules.updates import Updates
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -52,7 +53,7 @@ class LiveRule:
 
     ``evaluated_at`` is the time of day, ``seconds`` what the last evaluation took. ``series`` are those that it wrote
     last. ``samples`` is how many the last answer had, ``series_fetched`` how many series the backend looked at, where it
-    tells. ``failing_since`` is the first evaluation of those that failed in a row.
+    tells. ``failing_since`` is the first evaluation of those that failed in a row, ``updates`` are the last evaluations.
     """
 
     __slots__ = (
@@ -71,6 +72,7 @@ class LiveRule:
         "seconds",
         "series",
         "series_fetched",
+        "updates",
         "warnings",
     )
 
@@ -87,6 +89,8 @@ class LiveRule:
         self.seconds = 0.0
         self.samples = 0
         self.series_fetched: int | None = None
+        limit = rule.update_entries_limit
+        self.updates = Updates(options.update_entries_limit if limit is None else limit)
         self._limit = group.limit
         self._link = ""
         self._rendering: Rendering | None = None
@@ -129,6 +133,7 @@ class LiveRule:
             "warnings",
         ):
             setattr(self, name, getattr(other, name))
+        self.updates = other.updates.with_limit(self.updates.limit)
 
     def shift(self, by: Duration) -> None:
         """The clock was set by so much."""

@@ -109,7 +109,6 @@ class RuleGroup:
     eval_alignment: bool | None = None
     partial_response: PartialResponse = PartialResponse.ABORT
     debug: bool = False
-    update_entries_limit: int | None = None
     source_tenants: tuple[str, ...] = ()
     align_to_interval: bool = False
 

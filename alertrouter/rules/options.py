@@ -24,7 +24,8 @@ class Options:
     ``tell_when_blind``: a group whose rules the backend has not answered for ``longest_blindness`` is an alert of its own.
     ``resolve_removed``: alerts of a rule that is gone after a reload are told to be resolved. ``concurrency``: how many
     rules of a group are evaluated at once when none reads what another makes. ``read_back``: alerts that the store
-    knows nothing of are looked for in ``ALERTS_FOR_STATE``; only then there is a ``grace``.
+    knows nothing of are looked for in ``ALERTS_FOR_STATE``; only then there is a ``grace``. ``update_entries_limit``: how
+    many evaluations of a rule are remembered, for people to look at.
     """
 
     interval: Duration = MINUTE
@@ -44,3 +45,4 @@ class Options:
     resolve_removed: bool = False
     read_back: bool = True
     concurrency: int = 4
+    update_entries_limit: int = 20

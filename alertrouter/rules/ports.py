@@ -72,6 +72,9 @@ class Backend(Protocol):
         Raises QueryError, also for an answer that is text or a matrix: ``rule result is not a vector or scalar``.
         """
 
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        """A command line with which a person asks the same. There is no secret in it."""
+
     async def aclose(self) -> None:
         """Close the connections."""
 

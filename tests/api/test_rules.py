@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +14,14 @@ from alertrouter.api.rules import RulesApi
 from alertrouter.core.time import MINUTE, SECOND
 from alertrouter.rules.live_group import LiveGroup
 from alertrouter.rules.ports import Answer
-from tests.rules.story import Story, alerting, group, recording, sample, unreachable, while_minutes
+from tests.rules.story import Story, alerting, group, minutes, recording, sample, unreachable, while_minutes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from alertrouter.api.http import Answer as HttpAnswer
+    from alertrouter.core.time import Moment
+    from alertrouter.rules.model import RuleGroup
 
 
 class Shown:
@@ -30,6 +33,9 @@ class Shown:
 
     def alertmanagers(self) -> Sequence[str]:
         return ["http://am:9093/api/v2/alerts"]
+
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        return f"curl {expression} of {group.name} at {minutes(at):g}"
 
 
 def asked(handler: Callable[[Request], Awaitable[HttpAnswer]], query: str = "") -> tuple[int, dict[str, Any]]:
@@ -92,6 +98,9 @@ def test_rules_as_grafana_reads_them() -> None:
     assert shown["evaluationTime"] > 0
     alerts, records = shown["rules"]
     assert alerts.pop("evaluationTime") > 0
+    assert shown["id"] == alerts["group_id"] == records["group_id"]
+    assert len({shown.pop("id"), alerts.pop("id"), records.pop("id")}) == 3
+    assert all(each.pop("group_id").isdecimal() for each in (alerts, records))
     assert alerts == {
         "type": "alerting",
         "name": "HighCpu",
@@ -276,3 +285,70 @@ def test_what_this_is_and_where_alerts_go() -> None:
         "droppedAlertmanagers": [],
     }
     assert asked(api.rules)[1] == {"status": "success", "data": {"groups": []}}
+
+
+def one_rule(place: int, made: Story) -> dict[str, Any]:
+    """A rule as it is answered alone, asked by the ids of the list."""
+    api = RulesApi(Shown(made.live))
+    _, body = asked(api.rules)
+    rule = body["data"]["groups"][0]["rules"][place]
+    status, shown = asked(api.rule, f"group_id={rule['group_id']}&rule_id={rule['id']}")
+    assert status == 200
+    assert rule.items() <= shown.items()
+    return shown
+
+
+def test_the_last_evaluations_of_a_rule_are_shown_the_newest_first() -> None:
+    made = story()
+    made.evaluate(0, 24)
+    shown = one_rule(0, made)
+    assert (shown["group_name"], shown["file"], shown["debug"]) == ("node", "rules.yml", False)
+    assert shown["max_updates_entries"] == len(shown["updates"]) == 20
+    newest, oldest = shown["updates"][0], shown["updates"][-1]
+    assert newest.pop("duration") > 0
+    assert newest == {
+        "time": "2023-11-14T22:38:00Z",
+        "at": "2023-11-14T22:38:00Z",
+        "error": None,
+        "samples": 1,
+        "series_fetched": 4,
+        "curl": "curl cpu > 0.9 of node at 24",
+    }
+    assert oldest["time"] == "2023-11-14T22:19:00Z"
+    failed = one_rule(1, made)["updates"][0]
+    assert (failed["error"], failed["samples"], failed["series_fetched"]) == ("connection refused", 0, None)
+
+
+def test_a_rule_says_how_many_evaluations_are_remembered_also_after_a_reload() -> None:
+    rules = [replace(alerting(), update_entries_limit=limit) for limit in (3, 2, 5)]
+    made = Story(rules[0])
+    made.answer(lambda minute: unreachable() if minute == 2 else [])
+    made.evaluate(0, 4)
+
+    def errors() -> list[str | None]:
+        return [each["error"] for each in one_rule(0, made)["updates"]]
+
+    assert errors() == [None, None, "connection refused"]
+    made.reload(rules[1])
+    assert errors() == [None, None]
+    made.reload(rules[2])
+    made.answer(unreachable())
+    made.evaluate(5, 6)
+    assert errors() == ["connection refused"] * 2 + [None] * 2
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("", 400),
+        ("group_id=1", 400),
+        ("group_id=1&rule_id=x", 400),
+        ("group_id=1&rule_id=2", 404),
+        ("group_id=" + "9" * 30 + "&rule_id=2", 400),
+    ],
+)
+def test_a_rule_that_is_not_there(query: str, status: int) -> None:
+    found, body = asked(RulesApi(Shown(story().live)).rule, query)
+    assert found == status
+    assert body["status"] == "error"
+    assert body["error"]

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alertrouter.api.caller import Caller
+    from alertrouter.core.time import Moment
     from alertrouter.rules.live_group import LiveGroup
+    from alertrouter.rules.model import RuleGroup
 
 pytestmark = pytest.mark.anyio
 
@@ -42,6 +44,9 @@ class Process:
     def alertmanagers(self) -> Sequence[str]:
         return ()
 
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        raise NotImplementedError
+
     def not_ready(self) -> str | None:
         return self.trouble or None
 
@@ -62,7 +67,14 @@ def client(process: Process, settings: Settings) -> httpx.AsyncClient:
 async def test_everything_is_below_the_prefix() -> None:
     process = Process()
     async with client(process, Settings(web_route_prefix="/rules")) as asked:
-        for path in ("/api/v1/rules", "/api/v1/alerts", "/-/healthy", "/-/ready", "/metrics"):
+        for path in (
+            "/api/v1/rules",
+            "/vmalert/api/v1/rules",
+            "/api/v1/alerts",
+            "/-/healthy",
+            "/-/ready",
+            "/metrics",
+        ):
             assert (await asked.get(f"/rules{path}")).status_code == 200
             assert (await asked.get(path)).status_code == 404
         assert (await asked.get("/rules/api/v2/alerts")).status_code == 404

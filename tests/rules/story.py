@@ -99,6 +99,9 @@ class PlayedBackend:
             raise result
         return result if isinstance(result, Answer) else Answer(result)
 
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        return f"curl {expression} {minutes(at)} {group.name}"
+
     async def aclose(self) -> None:
         pass
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import math
+import shlex
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -554,3 +555,34 @@ async def test_queries_wait_for_their_turn_in_order_and_one_that_is_given_up_mak
         await third
 
     assert [form(request)["query"] for request in server.requests] == [["first"], ["third"]]
+
+
+async def test_a_command_line_asks_the_same_and_has_no_secret_in_it() -> None:
+    async with connected(
+        "http://ann:hidden1@db:9090/select/0?token=hidden2",
+        tenant="blue",
+        params={"dedup": ["hidden3"]},
+        basic_auth={"username": "ann", "password": "hidden4"},
+    ) as backend:
+        group = RuleGroup(
+            file="f",
+            name="g",
+            headers=(("X-Key", "hidden5"),),
+            params={"nocache": ("1",)},
+            source_tenants=("a", "b"),
+        )
+        line = backend.curl('up{job="it\'s"} == 0', AT, group)
+    assert "hidden" not in line
+    assert shlex.split(line) == [
+        *("curl", "-H", "X-Scope-OrgID: a|b", "-H", "X-Key: <secret>"),
+        *("--data-urlencode", 'query=up{job="it\'s"} == 0', "--data-urlencode", "time=1700000000.123"),
+        *("--data-urlencode", "dedup=<secret>", "--data-urlencode", "nocache=1"),
+        "http://db:9090/select/0/api/v1/query",
+    ]
+
+
+async def test_a_command_line_for_a_proxy_that_takes_get_alone() -> None:
+    async with connected("http://db:9090", method="GET") as backend:
+        assert backend.curl("up", AT, RuleGroup(file="f", name="g")).startswith(
+            "curl -G --data-urlencode query=up "
+        )

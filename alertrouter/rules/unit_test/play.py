@@ -238,6 +238,9 @@ class _Answers:
                 samples.append(Sample(each.labels, value))
         return Answer(samples)
 
+    def curl(self, expression: str, at: Moment, group: RuleGroup) -> str:
+        raise NotImplementedError
+
     async def aclose(self) -> None:
         pass
 
