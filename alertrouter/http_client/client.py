@@ -23,7 +23,7 @@ from alertrouter.http_client.tls import WatchedContext
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from alertrouter.clock import Clock
     from alertrouter.config.http import HttpConfig
@@ -34,6 +34,8 @@ USER_AGENT = f"Alertmanager/{ALERTMANAGER_VERSION}"
 
 # Go's client sends ten requests for one at most.
 _MOST_REQUESTS = 10
+# So many addresses are remembered with what to say to them before they are forgotten.
+_MOST_REPEATED = 256
 _REDIRECTS = {301, 302, 303, 307, 308}
 _TO_GET = {301, 302, 303}
 _SENSITIVE = (
@@ -67,16 +69,26 @@ class HttpClient:
         self._has_credentials = bool(self._tokens or config.basic_auth or config.authorization)
         self._tls = WatchedContext(config.tls_config)
         self._pool = self._new_pool(self._tls.current())
+        self._repeated: dict[tuple[object, ...], RepeatedPost] = {}
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Response:
         """Send a GET request."""
         return await self.request("GET", url, headers=headers)
 
-    async def post(
+    def post(
         self, url: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> Response:
+    ) -> Awaitable[Response]:
         """Send a POST request."""
-        return await self.request("POST", url, content=content, headers=headers)
+        if content is None:
+            return self.request("POST", url, headers=headers)
+        # Most go to the same address again and again, with nothing new but their body.
+        key = (url, *headers.items()) if headers else (url,)
+        repeated = self._repeated.get(key)
+        if repeated is None:
+            if len(self._repeated) >= _MOST_REPEATED:
+                self._repeated.clear()
+            repeated = self._repeated[key] = RepeatedPost(self, url, dict(headers or {}))
+        return repeated.send(content)
 
     async def put(
         self, url: str, *, content: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -99,14 +111,16 @@ class HttpClient:
         the configured credentials.
         """
         pool = await self._current_pool()
-        pool.in_flight += 1
-        try:
+        async with pool:
             if tracing.headers():
                 return await self._traced(pool, method, url, content, headers or {})
             return await self._follow(pool, method, url, content, headers or {})
-        finally:
-            pool.in_flight -= 1
-            await pool.close_if_done()
+
+    async def redirected(
+        self, pool: _Pool, url: str, body: bytes, headers: Mapping[str, str], answer: Response
+    ) -> Response:
+        """Go on from this first answer to a POST that leads elsewhere; the rest is as for `request`."""
+        return await self._follow(pool, "POST", url, body, headers, answer)
 
     async def _traced(
         self, pool: _Pool, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
@@ -158,15 +172,24 @@ class HttpClient:
             await self._tokens.aclose()
 
     async def _follow(
-        self, pool: _Pool, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self,
+        pool: _Pool,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        answer: Response | None = None,
     ) -> Response:
         own = headers
         away = False
         first_host = ""
         for _ in range(_MOST_REQUESTS):
-            to_send, url = await self._headers(url, own, away=away)
-            proxy = self._proxies.for_url(url) if self._proxies else None
-            answer = await pool.wire_for(proxy).exchange(method, url, to_send, body, proxy)
+            if answer is None:
+                to_send, url = await self._headers(url, own, away=away)
+                proxy = self._proxies.for_url(url) if self._proxies else None
+                answer = await pool.wire_for(proxy).exchange(method, url, to_send, body, proxy)
+            elif "@" in url:
+                url, _ = _without_userinfo(url)
             if answer.status_code not in _REDIRECTS or not self._config.follow_redirects:
                 return answer
             location = answer.headers.get("Location")
@@ -185,6 +208,7 @@ class HttpClient:
                 # Compat: Go drops what is secret for the rest of the chain, even if that leads back.
                 away = True
                 own = {name: value for name, value in own.items() if name.title() not in _SENSITIVE}
+            answer = None
         raise TemporaryError(f'{method} "<redacted>": stopped after {_MOST_REQUESTS} redirects')
 
     async def _headers(self, url: str, own: Mapping[str, str], *, away: bool) -> tuple[CIMultiDict[str], str]:
@@ -258,6 +282,7 @@ class RepeatedPost:
     """A POST with another body each time: most of the work on its head is done once. Made by `HttpClient.repeated_post`.
 
     Where credentials are read anew for each request, or it goes through a proxy, it is sent as any other.
+    `HttpClient.post` does this by itself for addresses it is given often.
     """
 
     def __init__(self, client: HttpClient, url: str, headers: Mapping[str, str]) -> None:
@@ -275,16 +300,17 @@ class RepeatedPost:
             prepared = self._prepared = await client.prepared(self._url, self._headers)
             self._changes = prepared is None
         if prepared is None or tracing.headers():
-            return await client.post(self._url, content=content, headers=self._headers)
+            return await client.request("POST", self._url, content=content, headers=self._headers)
         pool = prepared.pool
         pool.in_flight += 1
         try:
             answer = await prepared.wire.post(prepared.post, content)
+            if answer.status_code in _REDIRECTS:
+                answer = await client.redirected(pool, self._url, content, self._headers, answer)
         finally:
             pool.in_flight -= 1
-            await pool.close_if_done()
-        if answer.status_code in _REDIRECTS:
-            return await client.post(self._url, content=content, headers=self._headers)
+            if pool.is_retired:
+                await pool.close_if_done()
         return answer
 
 
@@ -303,11 +329,18 @@ class _Pool:
         self._longest_answer = longest_answer
         self.context = context
         self.in_flight = 0
-        self._retired = False
+        self.is_retired = False
         self._server_name = server_name
         self._connect_headers = connect_headers
         self._http2 = http2
         self._wires: dict[str, Wire] = {}
+
+    async def __aenter__(self) -> None:
+        self.in_flight += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        self.in_flight -= 1
+        await self.close_if_done()
 
     def wire_for(self, proxy: str | None) -> Wire:
         """The connections to or through this proxy; direct ones without."""
@@ -329,12 +362,12 @@ class _Pool:
 
     async def retire(self) -> None:
         """Take no more requests."""
-        self._retired = True
+        self.is_retired = True
         await self.close_if_done()
 
     async def close_if_done(self) -> None:
         """Close the connections if no request will come and none is under way."""
-        if self._retired and not self.in_flight:
+        if self.is_retired and not self.in_flight:
             for wire in self._wires.values():
                 await wire.aclose()
 

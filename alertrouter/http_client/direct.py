@@ -7,6 +7,7 @@ once: 40 µs of processor time a request; aiohttp 100, httpx over aiohttp 260, h
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
@@ -14,14 +15,15 @@ from urllib.parse import quote, urlsplit
 
 import aiohappyeyeballs
 import httptools
-from multidict import CIMultiDict
 
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.http_client.reasons import network_reason
-from alertrouter.http_client.response import LONGEST_ANSWER, Response
+from alertrouter.http_client.response import LONGEST_ANSWER, ReceivedHeaders, Response
 
 if TYPE_CHECKING:
     import ssl
+
+    from multidict import CIMultiDict
 
 _PORTS = {"http": 80, "https": 443}
 _IDLE_SECONDS = 300
@@ -86,7 +88,7 @@ class DirectWire:
         except OSError as error:
             raise TemporaryError(f'{method} "<redacted>": {network_reason(error)}') from None
         if connection.is_reusable:
-            connection.idle_since = asyncio.get_running_loop().time()
+            connection.rest()
             self._idle.setdefault(place, []).append(connection)
         else:
             connection.close()
@@ -101,10 +103,9 @@ class DirectWire:
 
     def _take(self, place: _Place) -> _Connection | None:
         idle = self._idle.get(place)
-        now = asyncio.get_running_loop().time()
         while idle:
             connection = idle.pop()
-            if connection.is_reusable and now - connection.idle_since < _IDLE_SECONDS:
+            if connection.is_fresh():
                 return connection
             connection.close()
         return None
@@ -144,15 +145,16 @@ class _Connection(asyncio.Protocol):
         self._loop = loop
         self._longest_answer = longest_answer
         self._transport: asyncio.Transport | None = None
+        self._socket = -1  # what to write to past the transport; -1 where that is not possible
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Response] | None = None
-        self._headers: list[tuple[str, str]] = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
         self._size = 0
         self._headers_done = False
         self._has_body = True
         self.is_reusable = True
-        self.idle_since = 0.0
+        self._idle_since = 0.0
 
     async def exchange(self, request: bytes, *, has_body: bool) -> Response:
         """Send a request and wait for its answer, with a body or without; the connection is this request's alone."""
@@ -164,7 +166,7 @@ class _Connection(asyncio.Protocol):
         self._size = 0
         self._headers_done = False
         self._has_body = has_body
-        self._transport.write(request)
+        self._write(request)
         try:
             return await self._answer
         except BaseException:
@@ -172,6 +174,28 @@ class _Connection(asyncio.Protocol):
             raise
         finally:
             self._answer = None
+
+    def _write(self, request: bytes) -> None:
+        """Hand the request to the system, past the transport: that would keep the interpreter's lock for as long as
+        the system takes, and so keep the journal from going on. What is not taken at once is the transport's.
+        """
+        assert self._transport is not None
+        taken = 0
+        if self._socket >= 0:
+            try:
+                taken = os.write(self._socket, request)
+            except OSError:
+                taken = 0  # the transport will find out for itself
+        if taken < len(request):
+            self._transport.write(request[taken:] if taken else request)
+
+    def rest(self) -> None:
+        """Nothing is asked for the time being."""
+        self._idle_since = self._loop.time()
+
+    def is_fresh(self) -> bool:
+        """Whether one more request may be sent."""
+        return self.is_reusable and self._loop.time() - self._idle_since < _IDLE_SECONDS
 
     def close(self) -> None:
         self.is_reusable = False
@@ -182,6 +206,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        connected = transport.get_extra_info("socket")
+        if transport.get_extra_info("sslcontext") is None and connected is not None:
+            self._socket = connected.fileno()
 
     def data_received(self, data: bytes) -> None:
         if self._answer is None or self._answer.done():
@@ -207,7 +234,7 @@ class _Connection(asyncio.Protocol):
     # llhttp
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name.decode("latin-1"), value.decode("latin-1")))
+        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._headers_done = True
@@ -234,14 +261,14 @@ class _Connection(asyncio.Protocol):
 
     def _ends_with_connection(self) -> bool:
         names = {name.lower() for name, _ in self._headers}
-        return not names & {"content-length", "transfer-encoding"}
+        return not names & {b"content-length", b"transfer-encoding"}
 
     def _finish(self) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(
                 Response(
                     status_code=self._parser.get_status_code(),
-                    headers=CIMultiDict(self._headers),
+                    headers=ReceivedHeaders(self._headers),
                     content=b"".join(self._parts)[: self._longest_answer],
                 )
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,35 @@ from alertrouter.core.time import SECOND
 from alertrouter.core.value import value_class
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
 
     from alertrouter.core.time import Duration
 
 #: Of an answer no more than this is read, unless a client says otherwise; what integrations look at is far shorter.
 LONGEST_ANSWER = 1 << 20
+
+
+class ReceivedHeaders(Mapping[str, str]):
+    """The headers of an answer as they came: most are never looked at, so nothing is made of them before."""
+
+    __slots__ = ("_received",)
+
+    def __init__(self, received: Sequence[tuple[bytes, bytes]]) -> None:
+        self._received = received
+
+    def __getitem__(self, name: str) -> str:
+        """The first of this name, in whatever case."""
+        wanted = name.lower().encode("latin-1", "replace")
+        for each, value in self._received:
+            if each.lower() == wanted:
+                return value.decode("latin-1")
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(dict.fromkeys(each.decode("latin-1").lower() for each, _ in self._received))
+
+    def __len__(self) -> int:
+        return len({each.lower() for each, _ in self._received})
 
 
 @value_class(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from alertrouter.clock import SystemClock
 from alertrouter.config.http import HttpConfig
 from alertrouter.delivery.errors import RejectedError, TemporaryError
 from alertrouter.http_client import HttpClient
+from tests.receivers import HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -97,6 +98,30 @@ async def test_words_before_the_answer_are_passed_over() -> None:
         answer = await http.get(url("/"))
 
     assert (answer.status_code, answer.text, "link" in answer.headers) == (200, "ok", False)
+
+
+async def test_headers_are_found_in_any_case_and_the_first_of_two_counts() -> None:
+    answer = b"HTTP/1.1 200 OK\r\nRetry-AFTER: 1\r\nretry-after: 2\r\nContent-Length: 0\r\n\r\n"
+    async with talking(answer) as (http, _, url):
+        headers = (await http.get(url("/"))).headers
+
+    assert (headers["Retry-After"], headers.get("Location"), sorted(headers)) == (
+        "1",
+        None,
+        ["content-length", "retry-after"],
+    )
+    assert len(headers) == 2
+
+
+async def test_a_body_larger_than_the_system_takes_at_once_arrives_whole() -> None:
+    body = bytes(range(256)) * 40_000
+    async with HttpReceiver() as receiver:
+        http = HttpClient(HttpConfig(), SystemClock())
+        for _ in range(3):
+            assert (await http.post(receiver.url(), content=body)).status_code == 200
+        await http.aclose()
+
+    assert [request.body == body for request in receiver.requests] == [True] * 3
 
 
 async def test_an_answer_without_a_body() -> None:

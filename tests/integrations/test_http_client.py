@@ -182,6 +182,33 @@ async def test_redirects_are_followed_as_go_does(status: int, method: str, body:
     assert "authorization" in second.headers
 
 
+async def test_a_post_again_and_again_to_an_address_that_leads_elsewhere() -> None:
+    async with HttpReceiver() as receiver, client() as http:
+        receiver.answer_with(
+            *[Answer(307, headers={"Location": "there"}), Answer(200), Answer(200), Answer(302)] * 2
+        )
+        url = receiver.url("/a/here").replace("//", "//user:word@", 1)
+        for content in (b"1", b"2"):
+            await http.post(url, content=content)
+            await http.post(url, content=b"straight")
+            with pytest.raises(TemporaryError, match="302 response missing Location header"):
+                await http.post(url, content=b"nowhere")
+
+    assert [(each.target, each.body) for each in receiver.requests] == [
+        ("/a/here", b"1"),
+        ("/a/there", b"1"),
+        ("/a/here", b"straight"),
+        ("/a/here", b"nowhere"),
+        ("/a/here", b"2"),
+        ("/a/there", b"2"),
+        ("/a/here", b"straight"),
+        ("/a/here", b"nowhere"),
+    ]
+    assert {each.headers["authorization"] for each in receiver.requests if each.target == "/a/here"} == {
+        encoded("user", "word")
+    }
+
+
 async def test_credentials_stay_at_the_host_they_are_for() -> None:
     config = {
         "authorization": {"credentials": "c"},
