@@ -19,7 +19,7 @@ from alertrouter.rules.backend import HttpBackend
 from alertrouter.rules.in_process import InProcessNotifier
 from alertrouter.rules.load import load
 from alertrouter.rules.manager import Manager
-from alertrouter.rules.model import RuleError
+from alertrouter.rules.model import LabelMode, RuleError
 from alertrouter.rules.options import Options
 from alertrouter.rules.query_config import (
     AlertmanagersConfig,
@@ -147,6 +147,7 @@ class Evaluator:
             outage_tolerance=settings.rules_alert_for_outage_tolerance,
             grace=settings.rules_alert_for_grace_period,
             after_pause=AfterPause(settings.rules_alert_after_pause),
+            label_mode=LabelMode(settings.rules_labels),
             update_entries_limit=settings.rules_update_entries_limit,
             resolve_removed=self._post is not None and not settings.compat_strict,
         )

@@ -176,6 +176,13 @@ class Settings:
         "What a pause does to the for of pending alerts: pause (it does not count), count (it does) or reset (for begins "
         "anew).",
     )
+    rules_labels: str = _flag(
+        "rules.labels",
+        "text",
+        "prometheus",
+        "Whose labels alerts and recorded series have: prometheus, or vmalert, where alertgroup is one, external labels are "
+        "labels of every rule, and what a rule's label takes the place of stays as exported_NAME.",
+    )
     rules_update_entries_limit: int = _flag(
         "rules.update-entries-limit",
         "integer",

@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 
 import xxhash
 
-from alertrouter.rules.model import AlertingRule
+from alertrouter.rules.model import AlertingRule, LabelMode
 from alertrouter.rules.rendering import Rendering
 from alertrouter.rules.series import alert_series, recorded
 from alertrouter.rules.state import LimitError, Terms, Turn, evaluate, shifted, state_of
@@ -57,6 +57,7 @@ class LiveRule:
     """
 
     __slots__ = (
+        "_added",
         "_limit",
         "_link",
         "_rendering",
@@ -92,12 +93,16 @@ class LiveRule:
         limit = rule.update_entries_limit
         self.updates = Updates(options.update_entries_limit if limit is None else limit)
         self._limit = group.limit
+        self._added = options.external_labels if options.label_mode is LabelMode.VMALERT else None
         self._link = ""
         self._rendering: Rendering | None = None
         self._terms: Terms | None = None
         if isinstance(rule, AlertingRule):
             self._rendering = Rendering(
-                rule, external_labels=options.external_labels, external_url=options.external_url
+                rule,
+                external_labels=options.external_labels,
+                external_url=options.external_url,
+                group=group.name if options.label_mode is LabelMode.VMALERT else None,
             )
             self._terms = Terms(
                 hold=rule.hold,
@@ -189,7 +194,7 @@ class LiveRule:
 
     def record(self, rule: RecordingRule, samples: Sequence[Sample]) -> dict[Labels, float]:
         """The series that a recording rule makes of an answer. Raises SameLabelsError or LimitError."""
-        made = recorded(rule, samples)
+        made = recorded(rule, samples, self._added)
         if 0 < self._limit < len(made):
             raise LimitError(f"exceeded limit of {self._limit} with {len(made)} series")
         return made

@@ -23,6 +23,16 @@ class Dialect(Enum):
     """VictoriaMetrics: its own functions, and durations with fractions or without a unit."""
 
 
+class LabelMode(Enum):
+    """Whose labels alerts and recorded series have (`rules.md` 2.4)."""
+
+    PROMETHEUS = "prometheus"
+    """Labels of a rule take the place of those of the series; external labels are added when something is sent."""
+    VMALERT = "vmalert"
+    """What a label of the rule takes the place of stays as ``exported_NAME``; external labels are labels of every rule
+    that a group and a rule may set otherwise; alerts have their group as ``alertgroup``."""
+
+
 class KeySet(Enum):
     """Which keys a rule file may have."""
 

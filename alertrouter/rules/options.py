@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import HOUR, MINUTE
-from alertrouter.rules.model import Dialect
+from alertrouter.rules.model import Dialect, LabelMode
 from alertrouter.rules.restore import AfterPause
 
 if TYPE_CHECKING:
@@ -46,3 +46,4 @@ class Options:
     read_back: bool = True
     concurrency: int = 4
     update_entries_limit: int = 20
+    label_mode: LabelMode = LabelMode.PROMETHEUS

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from alertrouter.core.labels import Labels
 from alertrouter.core.rule_state import AlertState
-from alertrouter.rules.series import NAME, SameLabelsError
+from alertrouter.rules.series import EXPORTED, NAME, SameLabelsError, replaced
 from alertrouter.rules.state import Seen
 from alertrouter.templating.rule_functions import Histogram, RuleEnvironment
 from alertrouter.templating.rule_templates import RuleData
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from alertrouter.core.rule_state import RuleAlertState
     from alertrouter.core.time import Moment
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from alertrouter.templating.rule_templates import RuleTemplate
 
 _ALERTNAME: Final = "alertname"
+_ALERTGROUP: Final = "alertgroup"
 _LABELS: Final = re.compile(r"(?:\$labels|\.Labels)\b(?:\.(\w+))?")
 # The dot by itself, which has everything in it, and what is another thing every time.
 _ANYTHING: Final = re.compile(
@@ -67,12 +69,12 @@ class _Text:
 
     __slots__ = ("name", "of_labels", "of_value", "template", "text")
 
-    def __init__(self, name: str, template: RuleTemplate, hidden: frozenset[str]) -> None:
-        text = template.text
+    def __init__(self, name: str, template: RuleTemplate | str, hidden: AbstractSet[str]) -> None:
         self.name = name
         self.template = template
+        text = template if isinstance(template, str) else template.text
         #: What it always is; None when it must be rendered.
-        self.text = None if "{{" in text else text
+        self.text = text if isinstance(template, str) or "{{" not in text else None
         #: It shows nothing that alerts with the same labels and the same value could differ in.
         self.of_labels = not _ANYTHING.search(text) and all(
             found is not None and found not in hidden for found in _names(text)
@@ -88,6 +90,7 @@ def _names(text: str) -> list[str | None]:
 class Rendering:
     """The labels and annotations of one alerting rule, prepared.
 
+    With the name of its ``group``, alerts have the labels that vmalert would give them (`rules.md` 2.4).
     ``failures`` are the errors of templates since it was last emptied: their texts stand in the alerts. ``settled``: the
     annotations of the alerts that are there were made by this rule, not by one that was changed since or that ran in
     another process.
@@ -98,28 +101,44 @@ class Rendering:
         "_constant",
         "_external_labels",
         "_external_url",
+        "_group",
         "_labels",
         "_rule",
         "_same_labels",
+        "_set_by_rules",
         "failures",
         "settled",
     )
 
-    def __init__(self, rule: AlertingRule, *, external_labels: Mapping[str, str], external_url: str) -> None:
+    def __init__(
+        self,
+        rule: AlertingRule,
+        *,
+        external_labels: Mapping[str, str],
+        external_url: str,
+        group: str | None = None,
+    ) -> None:
         self.failures: list[TemplateError] = []
         self.settled = False
         self._rule = rule
         self._external_labels = external_labels
         self._external_url = external_url
+        self._group = group
+        labels: Mapping[str, str | RuleTemplate] = (
+            rule.labels if group is None else {**external_labels, **rule.labels}
+        )
         # Of these a sample may have another value than its alert.
-        hidden = frozenset({*rule.labels, NAME, _ALERTNAME})
-        self._labels = tuple([_Text(name, rule.labels[name], hidden) for name in sorted(rule.labels)])
+        hidden = {*labels, NAME, _ALERTNAME}
+        if group is not None:
+            hidden |= {_ALERTGROUP, *[EXPORTED + name for name in (*hidden, _ALERTGROUP)]}
+        self._labels = tuple([_Text(name, labels[name], hidden) for name in sorted(labels)])
+        self._set_by_rules = (*labels, _ALERTNAME, _ALERTGROUP)
         self._annotations = tuple(
             [_Text(name, rule.annotations[name], hidden) for name in sorted(rule.annotations)]
         )
         self._same_labels = all(each.of_labels or each.text is not None for each in self._annotations)
         self._constant = (
-            Labels.in_order([(each.name, each.template.text) for each in self._annotations])
+            Labels.in_order([(each.name, each.text) for each in self._annotations if each.text is not None])
             if all(each.text is not None for each in self._annotations)
             else None
         )
@@ -145,13 +164,15 @@ class Rendering:
             for each in self._labels:
                 text = each.text
                 if text is None:
-                    data = data or self._data(sample)
+                    data = data or self._data(sample, sample.labels)
                     text = self._expand(each, data, environment)
                 if text:
                     pairs[each.name] = text
                 else:
                     pairs.pop(each.name, None)
             pairs[_ALERTNAME] = self._rule.name
+            if self._group is not None:
+                data = self._as_vmalert(pairs, sample)
             labels = Labels([pair for pair in pairs.items() if pair[1]])
             known = before.get(labels)
             value = str(sample.value.__go_string__()) if isinstance(sample.value, Histogram) else sample.value
@@ -189,20 +210,30 @@ class Rendering:
                 ):
                     text = known.annotations[each.name]
                 else:
-                    data = data or self._data(sample)
+                    data = data or self._data(sample, sample.labels)
                     text = self._expand(each, data, environment)
             made.append((each.name, text))
         return Labels.in_order(made)
 
-    def _data(self, sample: Sample) -> RuleData:
+    def _as_vmalert(self, pairs: dict[str, str], sample: Sample) -> RuleData:
+        """Add what alerts of vmalert have besides; what its annotations see."""
+        if self._group:
+            pairs[_ALERTGROUP] = self._group
+        before = sample.labels
+        shown = {**pairs, **before}
+        pairs |= replaced(before, {name: pairs.get(name, "") for name in self._set_by_rules})
+        return self._data(sample, shown)
+
+    def _data(self, sample: Sample, labels: Mapping[str, str]) -> RuleData:
         return RuleData(
-            sample.labels,
+            labels,
             sample.value,
             external_labels=self._external_labels,
             external_url=self._external_url,
         )
 
     def _expand(self, text: _Text, data: RuleData, environment: RuleEnvironment) -> str:
+        assert not isinstance(text.template, str)
         expanded, failure = text.template.expand_or_say_why(data, environment)
         if failure is not None:
             self.failures.append(failure)

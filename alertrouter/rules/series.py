@@ -10,7 +10,7 @@ from alertrouter.core.time import SECOND
 from alertrouter.rules.ports import STALE, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from alertrouter.core.time import Moment
     from alertrouter.rules.model import RecordingRule
@@ -24,11 +24,19 @@ class SameLabelsError(Exception):
     """Two samples of an answer end up with the same labels."""
 
 
-def recorded(rule: RecordingRule, samples: Sequence[Sample]) -> dict[Labels, float]:
+#: What a label is called whose place another took, where both are kept.
+EXPORTED: Final = "exported_"
+
+
+def recorded(
+    rule: RecordingRule, samples: Sequence[Sample], external_labels: Mapping[str, str] | None = None
+) -> dict[Labels, float]:
     """The series that a recording rule makes of an answer. Raises SameLabelsError.
 
+    With ``external_labels`` as vmalert makes them: they are labels of the rule, and what those take the place of is kept.
     A native histogram cannot be written: it is left out.
     """
+    added = rule.labels if external_labels is None else {**external_labels, **rule.labels}
     made: dict[Labels, float] = {}
     count = 0
     for sample in samples:
@@ -36,11 +44,20 @@ def recorded(rule: RecordingRule, samples: Sequence[Sample]) -> dict[Labels, flo
         if not isinstance(value, (int, float)):
             continue
         count += 1
-        pairs = {**sample.labels, **rule.labels, NAME: rule.name}
+        pairs = {**sample.labels, **added, NAME: rule.name}
+        if external_labels is not None:
+            pairs |= replaced(sample.labels, added)
         made[Labels({name: text for name, text in pairs.items() if text})] = value
     if len(made) < count:
         raise SameLabelsError("vector contains metrics with the same labelset after applying rule labels")
     return made
+
+
+def replaced(labels: Mapping[str, str], by: Mapping[str, str]) -> dict[str, str]:
+    """Those of the labels that others take the place of, under the names by which vmalert keeps them."""
+    return {
+        EXPORTED + name: labels[name] for name, text in by.items() if text and labels.get(name, text) != text
+    }
 
 
 def recorded_points(made: dict[Labels, float], before: Iterable[Labels], at: Moment) -> list[Point]:

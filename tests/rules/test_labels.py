@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alertrouter.core.labels import Labels
 from alertrouter.core.time import MINUTE
 from alertrouter.rules.live_rule import Health
+from alertrouter.rules.model import LabelMode
 from alertrouter.rules.options import Options
 from alertrouter.rules.rendering import Questions, Rendering
 from alertrouter.rules.series import SameLabelsError
@@ -249,3 +250,65 @@ def test_what_is_not_rendered_again_would_have_been_the_same(
         ]
         alerts = evaluate(alerts, seen, at, terms).alerts
         frugal.settled = True
+
+
+def as_vmalert(found: Sample, labels: Mapping[str, str] | None = None, **annotations: str) -> Story:
+    options = Options(label_mode=LabelMode.VMALERT, external_labels={"region": "eu", "team": "all"})
+    story = Story(alerting(labels=labels, annotations=annotations), options=options)
+    story.answer([found])
+    story.evaluate(0)
+    assert story.rule().health is Health.OK
+    return story
+
+
+def test_as_vmalert_what_is_replaced_is_kept_and_the_group_is_a_label() -> None:  # R68
+    found = sample(
+        __name__="up", severity="x", job="a", region="us", alertname="series", alertgroup="its own"
+    )
+    story = as_vmalert(found, {"severity": "page", "job": "a", "team": "web"})
+    assert dict(story.alert().labels) == {
+        "alertgroup": "node",
+        "alertname": "Down",
+        "exported_alertgroup": "its own",
+        "exported_alertname": "series",
+        "exported_region": "us",
+        "exported_severity": "x",
+        "job": "a",
+        "region": "eu",
+        "severity": "page",
+        "team": "web",
+    }
+
+
+def test_as_vmalert_an_empty_label_is_none_and_nothing_is_kept_of_it() -> None:
+    story = as_vmalert(sample(zone="a", team="b"), {"zone": "", "team": "{{ $labels.nope }}"})
+    assert dict(story.alert().labels) == {"alertgroup": "node", "alertname": "Down", "region": "eu"}
+
+
+def test_as_vmalert_annotations_see_the_labels_of_the_rule_but_first_those_of_the_series() -> None:
+    shown = "{{ $labels.team }} {{ $labels.severity }} {{ $labels.alertgroup }} {{ $labels.alertname }} {{ $labels.x }}"
+    story = as_vmalert(
+        sample(severity="series"), {"severity": "page", "x": "<{{ $labels.team }}>"}, summary=shown
+    )
+    assert story.alert().annotations["summary"] == "all series node Down <>"
+    story.answer([sample(severity="other")])
+    story.evaluate(1)
+    [firing] = [alert for alert in story.rule().alerts.values() if alert.resolved_at is None]
+    assert firing.labels["exported_severity"] == "other"
+    assert firing.annotations["summary"] == "all other node Down <>"
+
+
+def test_as_vmalert_two_series_that_differ_in_a_replaced_label_are_two_alerts() -> None:
+    story = as_vmalert(sample(), {"instance": "all"})
+    story.answer([sample(instance="a"), sample(instance="b")])
+    story.evaluate(1)
+    assert story.rule().health is Health.OK
+    assert {labels.get("exported_instance") for labels in story.rule().alerts} == {None, "a", "b"}
+
+
+def test_as_vmalert_recorded_series_keep_what_is_replaced_and_have_external_labels() -> None:
+    options = Options(label_mode=LabelMode.VMALERT, external_labels={"region": "eu", "job": "all"})
+    story = Story(recording(job="web", tier=""), writes=True, options=options)
+    story.answer([sample(3, __name__="up", job="a", region="eu", tier="x", exported_region="y")], "sum(up)")
+    story.evaluate(0)
+    assert story.written(0) == {"job:up{exported_job=a,exported_region=y,job=web,region=eu}": 3.0}
