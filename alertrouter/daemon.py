@@ -29,7 +29,6 @@ from alertrouter.delivery.trial import try_out
 from alertrouter.engine.checkpoint import checkpoint
 from alertrouter.engine.engine import Engine, EngineSettings
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
-from alertrouter.events import EventMetrics, EventRecorder
 from alertrouter.external_url import external_url
 from alertrouter.follow import Follower
 from alertrouter.http_client import HttpClients
@@ -72,6 +71,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.slot import Slot
     from alertrouter.evaluator import Evaluator, Reading
+    from alertrouter.events import EventRecorder
     from alertrouter.intake import Again, Report
     from alertrouter.integrations import Sender
     from alertrouter.settings import Settings
@@ -192,6 +192,8 @@ class Daemon:
     async def _record_events(self, configuration: Configuration, stack: contextlib.AsyncExitStack) -> None:
         if "event-recorder" not in self.settings.features:
             return
+        from alertrouter.events import EventMetrics, EventRecorder  # few record events
+
         self._recorder = EventRecorder(
             instance=socket.gethostname(), clock=self.clock, metrics=EventMetrics(self.metrics.registry)
         )

@@ -7,7 +7,6 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
-from alertrouter.insight import happenings
 from alertrouter.store import history
 from alertrouter.store.errors import StoreError
 
@@ -118,6 +117,8 @@ class Follower:
             await self._news.wait()
 
     def _read(self, after: int) -> tuple[list[Happening], int]:
+        from alertrouter.insight import happenings  # not before somebody listens
+
         with self._store.reader() as connection:
             return happenings.read(connection, after, _AT_ONCE)
 

@@ -11,9 +11,6 @@ from alertrouter.api.http import Answer, Request, send_whole
 from alertrouter.api.query import BadQueryError
 from alertrouter.api.router import UnavailableError
 from alertrouter.core.time import EARLIEST
-from alertrouter.insight.export import export
-from alertrouter.insight.past import read_moment
-from alertrouter.insight.record import RecordError
 from alertrouter.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -66,6 +63,11 @@ class Exports:
 
     async def _begin(self, request: Request, stack: ExitStack) -> tuple[bytes, Iterator[bytes]]:
         """The first piece, and what follows it."""
+        # A server needs none of this until somebody asks.
+        from alertrouter.insight.export import export
+        from alertrouter.insight.past import read_moment
+        from alertrouter.insight.record import RecordError
+
         try:
             since = read_moment("since", request.query().last("since"), self._router.now(), EARLIEST)
         except ValueError as error:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from alertrouter.api.http import Answer, json_answer
 from alertrouter.api.query import BadQueryError, read_matchers
 from alertrouter.api.router import UnavailableError
-from alertrouter.insight import past
 from alertrouter.store.errors import StoreError
 from alertrouter.wire.writing import encode_safely
 
@@ -21,10 +20,13 @@ if TYPE_CHECKING:
     from alertrouter.api.endpoint import Handler
     from alertrouter.api.http import Request
     from alertrouter.api.router import Router
+    from alertrouter.insight import past
 
 _log = logging.getLogger(__name__)
 
 PATH = "/api/alertrouter/v1/history/"
+#: What there is history of: the keys of ``insight.past.KINDS``, which is not imported until somebody asks.
+KINDS = ("alerts", "notifications", "attempts", "silences", "reloads", "actions")
 
 
 class History:
@@ -35,11 +37,14 @@ class History:
 
     def handlers(self) -> dict[str, dict[str, Handler]]:
         """What answers which path."""
-        return {PATH + kind: {"GET": self._handler(ask)} for kind, ask in past.KINDS.items()}
+        return {PATH + kind: {"GET": self._handler(kind)} for kind in KINDS}
 
-    def _handler(self, ask: Callable[[Connection, past.Question], Any]) -> Handler:
+    def _handler(self, kind: str) -> Handler:
         async def get(request: Request) -> Answer:
+            from alertrouter.insight import past
+
             question = self._question(request)
+            ask = past.KINDS[kind]
             try:
                 body = await asyncio.to_thread(self._answer, ask, question)
             except StoreError as error:
@@ -49,6 +54,8 @@ class History:
         return get
 
     def _question(self, request: Request) -> past.Question:
+        from alertrouter.insight import past
+
         query = request.query()
         matchers = read_matchers(query.all("filter"), self._router.engine.settings.mode, _log)
         try:

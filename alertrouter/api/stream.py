@@ -14,7 +14,6 @@ from alertrouter.api.endpoint import ApiEndpoint
 from alertrouter.api.http import Answer, DisconnectedError, Request, send_whole
 from alertrouter.api.query import BadQueryError, read_matchers
 from alertrouter.api.router import UnavailableError
-from alertrouter.insight.happenings import KINDS, Choice
 from alertrouter.store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from alertrouter.api.router import Router
     from alertrouter.follow import Follower
-    from alertrouter.insight.happenings import Happening
+    from alertrouter.insight.happenings import Choice, Happening
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +72,9 @@ class Streams:
             begun[0].follower.end()
 
     async def _begin(self, request: Request) -> _Stream:
+        # A server needs none of this until somebody listens.
+        from alertrouter.insight.happenings import KINDS, Choice
+
         query = request.query()
         kinds = query.all("kind") or Choice().kinds
         for each in kinds:

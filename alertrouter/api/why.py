@@ -9,10 +9,6 @@ from typing import TYPE_CHECKING
 from alertrouter.api.http import Answer, json_answer
 from alertrouter.api.query import BadQueryError, read_matchers
 from alertrouter.api.router import UnavailableError
-from alertrouter.insight.explain import explain
-from alertrouter.insight.past import read_moment
-from alertrouter.insight.record import RecordError
-from alertrouter.insight.store_record import StoreRecord
 from alertrouter.store.errors import StoreError
 from alertrouter.store.rows import BadRowError
 from alertrouter.wire.writing import encode_safely
@@ -37,6 +33,10 @@ class Why:
 
     async def get(self, request: Request) -> Answer:
         """Explain the one alert that passes the filters, as of now or of ``at``."""
+        # Two megabytes that a server needs not until somebody asks.
+        from alertrouter.insight.past import read_moment
+        from alertrouter.insight.record import RecordError
+
         query = request.query()
         matchers = read_matchers(query.all("filter"), self._router.engine.settings.mode, _log)
         if not matchers:
@@ -55,6 +55,9 @@ class Why:
             raise UnavailableError(str(error)) from None
 
     def _explain(self, matchers: Matchers, at: Moment) -> bytes:
+        from alertrouter.insight.explain import explain
+        from alertrouter.insight.store_record import StoreRecord
+
         with self._router.reader() as connection:
             found = explain(StoreRecord(connection, "this server"), matchers, at)
         return encode_safely(found.as_json()) + b"\n"

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from alertrouter.cli import (
-    alert,
-    check_config,
-    cluster,
-    completion,
-    config,
-    db,
-    defaults,
-    explain,
-    history,
-    receiver,
-    replay,
-    rules,
-    silence,
-    template,
-)
+from alertrouter.cli import completion, defaults
 from alertrouter.cli.command import Command
 from alertrouter.cli.errors import Failure, UsageError
 from alertrouter.cli.flags import Argument, Flag, flags_of
@@ -34,21 +20,21 @@ if TYPE_CHECKING:
 
     from alertrouter.core.matcher_syntax import Mode
 
-# The order is that of the help text.
-_GROUPS = (
-    alert,
-    silence,
-    check_config,
-    cluster,
-    config,
-    template,
-    receiver,
-    rules,
-    history,
-    explain,
-    replay,
-    db,
-)
+# Each command of the program is in a module of `alertrouter.cli`. The order is that of the help text.
+_MODULES = {
+    "alert": "alert",
+    "silence": "silence",
+    "check-config": "check_config",
+    "cluster": "cluster",
+    "config": "config",
+    "template": "template",
+    "receiver": "receiver",
+    "rules": "rules",
+    "history": "history",
+    "explain": "explain",
+    "replay": "replay",
+    "db": "db",
+}
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.
@@ -64,11 +50,15 @@ useful there are
   date.format        how times are written
   http.config.file   TLS, authentication and proxy for the connection"""
 
+_ABOUT_ALL = ("@", "--help", "--completion")
 _HIDDEN = ("help-long", "help-man", "completion-script-bash", "completion-script-zsh")
 
 
-def program() -> Command:
-    """The tree of all commands."""
+def program(arguments: Sequence[str] = ()) -> Command:
+    """The tree of all commands; or of those that are named in a command line which, by what it says, is about no others.
+
+    Importing the rest would take as long as most commands do.
+    """
     root = Command(name="artool", about=_ABOUT, options=GlobalOptions)
     root.flags = [
         Flag(name=HELP, short="h", about="Show help (also try --help-long and --help-man)."),
@@ -82,9 +72,17 @@ def program() -> Command:
         parent=root,
         arguments=[Argument(name="command", field="command", about="The command to show help on.")],
     )
-    for each in _GROUPS:
-        each.register(root)
+    for name in _meant(arguments):
+        import_module(f"alertrouter.cli.{_MODULES[name]}").register(root)
     return root
+
+
+def _meant(arguments: Sequence[str]) -> list[str]:
+    """The commands that a command line may be about: all if it asks for help, or for what is in a file of arguments."""
+    named = [name for name in _MODULES if name in arguments]
+    if not named or HELP in arguments or any(each.startswith(_ABOUT_ALL) for each in arguments):
+        return list(_MODULES)
+    return named
 
 
 def main(name: str, arguments: Sequence[str]) -> int:
@@ -93,7 +91,7 @@ def main(name: str, arguments: Sequence[str]) -> int:
         if arguments[:1] == ["--completion-bash"]:
             print("\n".join(completion.offers(program(), arguments[1:])))
             return 0
-        return _run(name, program(), arguments)
+        return _run(name, program(arguments), arguments)
     except Failure as failure:
         return _fail(name, str(failure), ends_with_blank_line=failure.ends_with_blank_line)
     except Exception as error:  # of these, some are ordinary ends of a command

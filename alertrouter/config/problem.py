@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +53,8 @@ class ConfigProblem(ValueError):  # noqa: N818 - one problem; the error is the l
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint naming the known word most like this one; empty when none is near."""
+    import difflib  # mistakes are rare
+
     candidates = list(known)
     near = difflib.get_close_matches(word, candidates, n=1, cutoff=0.6)
     if not near:

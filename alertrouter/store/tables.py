@@ -6,6 +6,8 @@ Sets of alerts are kept by ``Labels.identity`` as signed 64 bits, groups and slo
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,11 +18,15 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    event,
     text,
 )
 from sqlalchemy.types import TypeDecorator
 
 from alertrouter.core.time import EARLIEST, LATEST
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 
 class Instant(TypeDecorator[int]):
@@ -114,6 +120,8 @@ past_alerts = Table(
     Index(None, "collected_at"),
 )
 
+_REPLACED = text("replaced_annotations IS NOT NULL")
+
 # ``replaced_annotations``: those that ended with this transition; NULL when they stayed. An alert's annotations at
 # some moment are those that the next such transition replaced, or the current ones. So a new alert's annotations are
 # written once, and deleting old history takes nothing from younger lines.
@@ -133,10 +141,19 @@ alert_transitions = Table(
         "ix_alert_transitions_replaced",
         "identity",
         "at",
-        sqlite_where=text("replaced_annotations IS NOT NULL"),
-        postgresql_where=text("replaced_annotations IS NOT NULL"),
+        sqlite_where=_REPLACED,
     ),
 )
+
+
+@event.listens_for(alert_transitions, "before_create")
+def _on_postgresql(table: Table, connection: Connection, **_: object) -> None:
+    # To name its option above would import the dialect, two megabytes, for who has SQLite.
+    if connection.dialect.name == "postgresql":
+        for index in table.indexes:
+            if index.name == "ix_alert_transitions_replaced":
+                index.dialect_kwargs["postgresql_where"] = _REPLACED
+
 
 groups = Table(
     "groups",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +25,6 @@ from alertrouter.gotemplate import TemplateError as GoTemplateError
 from alertrouter.templating import bugs
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.functions import ENVIRONMENT, FUNCTIONS, Environment, environment_of
-from alertrouter.templating.hints import hint, jinja_hint
-from alertrouter.templating.jinja import JinjaTemplates
 from alertrouter.templating.marker import is_jinja
 from alertrouter.templating.message import Message
 from alertrouter.templating.mode import Mode
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from alertrouter.core.notification import Notification
     from alertrouter.core.time import Moment
     from alertrouter.gotemplate import Template
+    from alertrouter.templating.jinja import JinjaTemplates
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +63,9 @@ class Templates:
     ) -> None:
         """Files are names with texts, later ones before earlier ones. Raises ParseError and TemplateError."""
         self._failed = failed
-        self._jinja = JinjaTemplates(jinja_files, FUNCTIONS, self._go_template)
+        self._jinja_files = jinja_files
+        if jinja_files:
+            self._jinja  # noqa: B018 - a file that does not parse is told of at once
         # A Jinja2 file is a template for Go's `template` action, too.
         bridges = [
             (name, f"{{{{ define {quote(name)} }}}}{{{{ _jinja {quote(name)} . }}}}{{{{ end }}}}")
@@ -95,6 +96,8 @@ class Templates:
         try:
             return cls(go_files, jinja_files, failed)
         except ParseError as error:
+            from alertrouter.templating.hints import hint
+
             text = texts.get(error.name, "")
             raise TemplateError(
                 error.message,
@@ -104,7 +107,7 @@ class Templates:
                 hint=" ".join([_source_line(text, error.line), hint(error.message, text)]).strip(),
             ) from None
         except TemplateError as error:
-            error.hint = jinja_hint(dict(jinja_files).get(error.file, ""))
+            error.hint = _jinja_hint(dict(jinja_files).get(error.file, ""))
             error.file = str(paths.get(error.file, error.file))
             raise
 
@@ -184,7 +187,7 @@ class Templates:
             elif "{{" in text:
                 self._template(mode, text)
         except TemplateError as error:
-            error.hint = jinja_hint(text)
+            error.hint = _jinja_hint(text)
             return error
         except GoTemplateError as error:
             return _explained(error, text)
@@ -210,6 +213,13 @@ class Templates:
     def report(self, error: TemplateError, where: str) -> None:
         """A template failed to render; ``where`` says what it was for."""
         self._failed(error, where)
+
+    @cached_property
+    def _jinja(self) -> JinjaTemplates:
+        # Most write none, and need not wait for Jinja2.
+        from alertrouter.templating.jinja import JinjaTemplates
+
+        return JinjaTemplates(self._jinja_files, FUNCTIONS, self._go_template)
 
     def _template(self, mode: Mode, text: str) -> Template:
         # The set keeps what it compiled.
@@ -242,7 +252,15 @@ def _unexpected(error: Exception) -> TemplateError:
     return TemplateError(f"unexpected {type(error).__name__}, see the log")
 
 
+def _jinja_hint(text: str) -> str:
+    from alertrouter.templating.hints import jinja_hint
+
+    return jinja_hint(text)
+
+
 def _explained(error: GoTemplateError, text: str) -> TemplateError:
+    from alertrouter.templating.hints import hint
+
     line, column = _place(error, text)
     return TemplateError(str(error), line=line, column=column, hint=hint(str(error), text))
 

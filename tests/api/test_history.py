@@ -11,10 +11,12 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
+from alertrouter.api.past import KINDS
 from alertrouter.core.reason import FailureReason, NotSent
 from alertrouter.core.time import HOUR, MINUTE, SECOND
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import AlertTransition, Changes, Outcome, Transition
+from alertrouter.insight import past
 from alertrouter.store import Store
 from alertrouter.store.history import Action
 from tests.api.play import Step
@@ -197,3 +199,7 @@ def test_who_did_what_is_noted() -> None:
         ("reload requested", "", "", "done"),
         ("reload requested", "", "", "no such file"),
     ]
+
+
+def test_there_is_a_path_for_each_kind_of_history() -> None:
+    assert set(KINDS) == set(past.KINDS)

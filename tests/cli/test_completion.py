@@ -79,3 +79,21 @@ def test_zsh_script_names_the_program() -> None:
 
     assert text.startswith("#compdef my-tool\n")
     assert "compdef _my_tool my-tool" in text
+
+
+@pytest.mark.parametrize(
+    ("line", "registered"),
+    [
+        (["silence", "query"], {"silence"}),
+        (["--alertmanager.url", "alert", "silence", "query"], {"alert", "silence"}),
+    ],
+)
+def test_a_command_line_brings_in_the_commands_it_names(line: list[str], registered: set[str]) -> None:
+    assert set(artool.program(line).commands) == {"help", *registered}
+
+
+@pytest.mark.parametrize(
+    "line", [[], ["--version"], ["nonsense"], ["help", "alert"], ["--help-long", "alert"], ["alert", "@file"]]
+)
+def test_a_command_line_that_may_be_about_any_command_brings_in_all(line: list[str]) -> None:
+    assert set(artool.program(line).commands) == set(artool.program().commands)
