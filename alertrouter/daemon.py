@@ -716,9 +716,9 @@ class Daemon:
     def _message(self, send: Send) -> Message:
         return self._senders(send)
 
-    def intend(self, slot: Slot, at: Moment) -> Awaitable[None]:
-        """Note that an attempt is about to be made."""
-        return self._journal.intend(slot, at)
+    def intend(self, slots: Sequence[Slot], at: Moment) -> Awaitable[None]:
+        """Note that attempts are about to be made."""
+        return self._journal.intend(slots, at)
 
     def renewed(self, renewal: RenewalRecord) -> None:
         """Note that a message says something else."""
@@ -728,10 +728,10 @@ class Daemon:
         """Note that it was not made."""
         self._journal.settle(slot)
 
-    def record(self, changes: Changes) -> Awaitable[object]:
+    def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> Awaitable[object]:
         """Note what an outcome changed."""
         self._nudge()
-        return self._journal.write(changes)
+        return self._journal.record(changes, attempt)
 
     def attempt(self, record: AttemptRecord) -> None:
         """Note one attempt."""

@@ -8,6 +8,8 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.delivery.ports import DeliveryLedger
@@ -25,10 +27,10 @@ class Book:
         self._under_way: set[asyncio.Future[object]] = set()
         self._works = True
 
-    def intend(self, slot: Slot, now: Moment) -> asyncio.Future[None]:
-        """Note that an attempt is about to be made; the future is done when that is stored, or cannot be."""
+    def intend(self, slots: Sequence[Slot], now: Moment) -> asyncio.Future[None]:
+        """Note that first attempts are about to be made; the future is done when that is stored, or cannot be."""
         try:
-            intent: asyncio.Future[None] = asyncio.ensure_future(self._ledger.intend(slot, now))
+            intent: asyncio.Future[None] = asyncio.ensure_future(self._ledger.intend(slots, now))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the page goes out
             self._failed(error)
             intent = asyncio.get_running_loop().create_future()
@@ -40,7 +42,8 @@ class Book:
     async def stored(self, intent: asyncio.Future[None]) -> None:
         """Return when this is stored, or cannot be."""
         with contextlib.suppress(Exception):  # it was logged when it happened
-            await intent
+            # Many may wait for it; who ceases to must not take it from the others.
+            await asyncio.shield(intent)
 
     def settle(self, slot: Slot) -> None:
         """Note that no attempt was made after all."""
@@ -57,23 +60,25 @@ class Book:
             self._failed(problem)
 
     def attempt(self, record: AttemptRecord) -> None:
-        """Note one attempt."""
+        """Note an attempt after which others follow."""
         try:
             self._ledger.attempt(record)
         except Exception as problem:  # noqa: BLE001 -- what was sent was sent
             self._failed(problem)
 
-    def record(self, changes: Changes) -> None:
-        """Note what an outcome changed; does not wait for it."""
-        if not changes:
+    def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> None:
+        """Note what an outcome changed, after the attempt that led to it; does not wait for it."""
+        if not changes and attempt is None:
             return
         try:
-            record = asyncio.ensure_future(self._ledger.record(changes))
+            record = asyncio.ensure_future(self._ledger.record(changes, attempt))
         except Exception as problem:  # noqa: BLE001 -- what was sent was sent
             self._failed(problem)
             return
-        self._under_way.add(record)
-        record.add_done_callback(self._recorded)
+        # Many outcomes may be written as one.
+        if record not in self._under_way:
+            self._under_way.add(record)
+            record.add_done_callback(self._recorded)
 
     async def settled(self) -> None:
         """Return when everything is stored, or cannot be."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alertrouter.core.reason import FailureReason
 from alertrouter.core.time import SECOND
@@ -27,7 +27,7 @@ from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from alertrouter.clock import Clock
     from alertrouter.core.notification import ReceiverDatum
@@ -99,9 +99,12 @@ class Delivery:
             job = Job(id=self._new_id(), send=send, lane=self._lane(send), trace=trace.message(send))
             self._jobs[job.id] = job
             self._alarm.set(send.deadline, job.id)
-            job.lane.unwritten[job.id] = job
+            lane = job.lane
+            lane.unwritten[job.id] = job
             self._enqueue(job)
-            self._write_ahead(job.lane)
+            # Who begins writes first, for all that have come by then.
+            if lane.is_full:
+                self._write_ahead(lane)
 
     @property
     def in_progress(self) -> int:
@@ -203,12 +206,14 @@ class Delivery:
         self._run(lane)
 
     def _write_ahead(self, lane: Lane) -> None:
-        while (job := lane.next_to_write()) is not None:
-            self._intend(job)
+        if jobs := lane.to_write():
+            self._intend(jobs)
 
-    def _intend(self, job: Job) -> asyncio.Future[None]:
-        job.intent = self._book.intend(job.send.slot, self._clock.now())
-        return job.intent
+    def _intend(self, jobs: Sequence[Job]) -> asyncio.Future[None]:
+        intent = self._book.intend([job.send.slot for job in jobs], self._clock.now())
+        for job in jobs:
+            job.intent = intent
+        return intent
 
     def _run(self, lane: Lane) -> None:
         """Let one more worker take from the queue, if it may."""
@@ -219,6 +224,7 @@ class Delivery:
             worker.add_done_callback(self._workers.discard)
 
     async def _work(self, lane: Lane) -> None:
+        worker = asyncio.current_task()
         try:
             while lane.ready and not self._stopping:
                 now = self._clock.now()
@@ -229,15 +235,15 @@ class Delivery:
                     break
                 lane.pace.take(now)
                 job = lane.next_ready()
-                lane.begin(job)
                 self._write_ahead(lane)
+                lane.begin(job)
                 circuit = lane.circuit
                 job.epoch = circuit.begin(now)
                 if circuit.window is not None:
                     self._alarm.set(circuit.overdue_at, lane.id)
                 self._run(lane)
                 try:
-                    await self._advance(job)
+                    await self._advance(job, worker)
                 finally:
                     circuit.end(job.epoch)
         finally:
@@ -265,10 +271,10 @@ class Delivery:
 
     # One job
 
-    async def _advance(self, job: Job) -> None:
+    async def _advance(self, job: Job, worker: asyncio.Task[Any] | None) -> None:
         job.state = State.RUNNING
         try:
-            await self._attempt(job)
+            await self._attempt(job, worker)
         except Exception:
             # A bug, here or in the engine: it must not stop the other messages.
             log.exception("Delivery to %s failed unexpectedly", _name(job.send))
@@ -276,7 +282,7 @@ class Delivery:
                 job.error = RejectedError("unexpected error, see the log")
                 self._give_up(job, self._clock.now())
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, job: Job, worker: asyncio.Task[Any] | None) -> None:
         now = self._clock.now()
         decision = self._engine.renew(job.send, now)
         if isinstance(decision, Quiet):
@@ -286,7 +292,9 @@ class Delivery:
             self._book.renewed(RenewalRecord(now, decision.slot))
         job.send = decision
         if not job.attempts:
-            await self._book.stored(job.intent or self._intend(job))
+            intent = job.intent or self._intend([job])
+            if not intent.done():
+                await self._book.stored(intent)
         job.started_at = self._clock.now()
         if job.started_at >= job.send.deadline:
             self._give_up(job, job.started_at)
@@ -295,7 +303,7 @@ class Delivery:
         try:
             with job.trace.attempt() as span:
                 try:
-                    data = await self._send(job)
+                    data = await self._send(job, worker)
                 except DeliveryError as error:
                     failed(span, error)
                     raise
@@ -304,9 +312,9 @@ class Delivery:
         else:
             self._attempt_succeeded(job, data)
 
-    async def _send(self, job: Job) -> Mapping[str, ReceiverDatum] | None:
+    async def _send(self, job: Job, worker: asyncio.Task[Any] | None) -> Mapping[str, ReceiverDatum] | None:
         """One attempt; every way in which it can fail becomes a DeliveryError."""
-        job.task = asyncio.current_task()
+        job.task = worker
         message = None
         try:
             message = self._messages(job.send)
@@ -335,19 +343,20 @@ class Delivery:
 
     def _attempt_succeeded(self, job: Job, data: Mapping[str, ReceiverDatum] | None) -> None:
         now = self._clock.now()
-        self._note_attempt(job, now, None)
+        record = self._attempt_record(job, now, None)
         job.lane.delivered_at = now
         job.lane.last_error = ""
         if job.attempts > 1:
             log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
         self._metrics.notification_sent(job.send.slot.receiver, job.send.integration.kind)
         self._answered(job.lane)
-        self._book.record(self._engine.delivered(job.send, now, data, attempts=job.attempts, note=job.note))
+        changes = self._engine.delivered(job.send, now, data, attempts=job.attempts, note=job.note)
+        self._book.record(changes, record)
         self._finish(job)
 
     def _attempt_failed(self, job: Job, error: DeliveryError) -> None:
         now = self._clock.now()
-        self._note_attempt(job, now, error)
+        self._book.attempt(self._attempt_record(job, now, error))
         job.error = error
         job.lane.failed_at = now
         job.lane.last_error = str(error)
@@ -398,13 +407,13 @@ class Delivery:
             )
             self._resume(lane)
 
-    def _note_attempt(self, job: Job, now: Moment, error: DeliveryError | None) -> None:
+    def _attempt_record(self, job: Job, now: Moment, error: DeliveryError | None) -> AttemptRecord:
         send = job.send
         latency = now - job.started_at
         self._metrics.request(send.slot.receiver, send.integration.kind, latency / SECOND)
         if error is not None:
             self._metrics.request_failed(send.slot.receiver, send.integration.kind)
-        record = AttemptRecord(
+        return AttemptRecord(
             slot=send.slot,
             tick=send.tick,
             number=job.attempts,
@@ -413,7 +422,6 @@ class Delivery:
             error="" if error is None else str(error),
             reason=None if error is None else error.reason,
         )
-        self._book.attempt(record)
 
     def _not_begun(self, job: Job) -> None:
         if job.intent is not None and not job.attempts:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 from alertrouter.delivery.backoff import Pace
 from alertrouter.delivery.circuit import Circuit
@@ -51,7 +52,7 @@ class Job:
     error: DeliveryError | None = None
     logged_error: str = ""
     note: str = ""
-    task: asyncio.Task[None] | None = None  # set while the sender works, so that the deadline can end it
+    task: asyncio.Task[Any] | None = None  # set while the sender works, so that the deadline can end it
     cut_off: bool = False
     epoch: int = 0
     intent: asyncio.Future[None] | None = None  # of the first attempt
@@ -86,8 +87,13 @@ class Lane:
 
     def has_room(self, now: Moment) -> bool:
         """Whether one more job may run."""
+        return not self.is_full and self.circuit.may_begin(now)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether as many run as the limits allow."""
         limit = self.limits.concurrency
-        return (not limit or self.running < limit) and self.circuit.may_begin(now)
+        return bool(limit) and self.running >= limit
 
     @property
     def is_busy(self) -> bool:
@@ -120,17 +126,19 @@ class Lane:
         self.unwritten.pop(job.id, None)
         self.written.discard(job.id)
 
-    def next_to_write(self) -> Job | None:
-        """The next job whose intent should be written although it waits for room; None when that is far enough ahead.
+    def to_write(self) -> list[Job]:
+        """The next jobs whose intent should be written although they wait for room; none while enough are.
 
         A message is not sent before its intent is on disk. Writing one by one, as room comes, would make the disk
         set the pace; so it is done for many at once. Where a receiver does not answer, there is no hurry.
         """
-        if not self.unwritten or self.circuit.window is not None or len(self.written) >= AHEAD:
-            return None
-        job_id, job = self.unwritten.popitem(last=False)
-        self.written.add(job_id)
-        return job
+        if not self.unwritten or self.circuit.window is not None or len(self.written) > AHEAD // 2:
+            return []
+        jobs = list(islice(self.unwritten.values(), AHEAD - len(self.written)))
+        for job in jobs:
+            del self.unwritten[job.id]
+            self.written.add(job.id)
+        return jobs
 
     def forget(self, job: Job) -> None:
         """This job neither waits for room nor for its next attempt any more."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from alertrouter.core.time import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Mapping, Sequence
 
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.reason import FailureReason
@@ -51,8 +51,8 @@ class DeliveryEngine(Protocol):
 class DeliveryLedger(Protocol):
     """Where delivery writes down what it does. An error here never keeps a message from going out."""
 
-    def intend(self, slot: Slot, at: Moment) -> Awaitable[None]:
-        """Note, before the first attempt, that it is about to be made; awaited."""
+    def intend(self, slots: Sequence[Slot], at: Moment) -> Awaitable[None]:
+        """Note, before the first attempt at each of these, that it is about to be made; awaited."""
 
     def renewed(self, renewal: RenewalRecord) -> None:
         """Note that a message says something else now than when its group was flushed."""
@@ -60,11 +60,11 @@ class DeliveryLedger(Protocol):
     def settle(self, slot: Slot) -> None:
         """Note that what was about to be made was not made."""
 
-    def record(self, changes: Changes) -> Awaitable[object]:
-        """Note what an outcome changed."""
+    def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> Awaitable[object]:
+        """Note what an outcome changed, after the attempt that led to it, if one did."""
 
     def attempt(self, record: AttemptRecord) -> None:
-        """Note one attempt."""
+        """Note an attempt after which others follow."""
 
 
 class DeliveryMetrics(Protocol):

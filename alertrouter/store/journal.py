@@ -13,6 +13,7 @@ import queue
 import threading
 import time
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import SECOND
@@ -21,7 +22,7 @@ from alertrouter.store.errors import StoreError
 from alertrouter.store.writer import Entry, JournalSettings, State, Stop, Sweep, Write, Writer, fail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from alertrouter.clock import Clock
     from alertrouter.core.alert import Alert
@@ -37,6 +38,11 @@ if TYPE_CHECKING:
     from alertrouter.store.store import Store
 
 log = logging.getLogger(__name__)
+
+# Outcomes of messages are written this much later together, in seconds. Nobody waits for them, and a commit for every few
+# would cost the disk and the interpreter as much as a commit for many. A crash before makes them possible duplicates.
+_GATHER_OUTCOMES = 0.01
+_MOST_OUTCOMES = 256
 
 
 class Journal:
@@ -69,6 +75,10 @@ class Journal:
         # The intents that are on their way to the database, with when their patience is over.
         self._intents: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._impatience: asyncio.TimerHandle | None = None
+        # What became of messages and is not in the queue yet, who waits for it, and when it will be put there.
+        self._outcomes: list[tuple[AttemptRecord | None, Changes]] = []
+        self._outcomes_future: asyncio.Future[None] | None = None
+        self._outcomes_due: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = Writer(self, store, clock, self._queue)
         self._thread = threading.Thread(target=self._writer.run, name="journal", daemon=True)
@@ -81,7 +91,7 @@ class Journal:
     @property
     def waiting(self) -> int:
         """How many writes are waiting for their turn."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._outcomes)
 
     @property
     def lag(self) -> float:
@@ -119,9 +129,37 @@ class Journal:
             return future
         return self._put(lambda batch: batch.add_rules(changes), future)
 
-    def intend(self, slot: Slot, at: Moment) -> asyncio.Future[None]:
-        """Remember that a send begins. Raises StoreError after ``patience`` at the latest: send all the same."""
-        future = self._put(lambda batch: batch.intend(slot, at), self._future())
+    def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> asyncio.Future[None]:
+        """Commit, with others and within a moment, what became of a message, after the attempt that led to it."""
+        future = self._outcomes_future
+        if future is None:
+            future = self._outcomes_future = self._future()
+            assert self._loop is not None
+            self._outcomes_due = self._loop.call_later(_GATHER_OUTCOMES, self._put_outcomes)
+        self._outcomes.append((attempt, changes))
+        if len(self._outcomes) >= _MOST_OUTCOMES:
+            self._put_outcomes()
+        return future
+
+    def _put_outcomes(self) -> None:
+        """Put what became of messages into the queue: it must be there before anything that happens after it."""
+        outcomes, self._outcomes = self._outcomes, []
+        future, self._outcomes_future = self._outcomes_future, None
+        if self._outcomes_due is not None:
+            self._outcomes_due.cancel()
+            self._outcomes_due = None
+        now = self._writer.now()
+        for place, (attempt, changes) in enumerate(outcomes, start=1):
+            # Each by itself: one that cannot be stored takes no other with it.
+            self._put(
+                partial(_add_outcome, attempt, changes, now), future if place == len(outcomes) else None
+            )
+
+    def intend(self, slots: Sequence[Slot], at: Moment) -> asyncio.Future[None]:
+        """Remember that sends begin. Raises StoreError after ``patience`` at the latest: send all the same."""
+        for slot in slots[:-1]:
+            self._put(partial(_add_intent, slot, at), None)
+        future = self._put(partial(_add_intent, slots[-1], at), self._future())
         if not future.done():
             assert self._loop is not None
             patience = self.settings.patience / SECOND
@@ -155,7 +193,7 @@ class Journal:
         self._put(lambda batch: batch.settle(rows.slot_id(slot)), None)
 
     def attempt(self, record: AttemptRecord) -> asyncio.Future[None]:
-        """Write down one attempt of a send."""
+        """Write down an attempt of a send after which others follow."""
         return self._put(lambda batch: batch.attempt(record), self._future())
 
     def reloaded(self, at: Moment, config_hash: int, config: str) -> asyncio.Future[None]:
@@ -189,6 +227,7 @@ class Journal:
         """Write what is left, note that the stop is in order, and end the thread."""
         if self._closing or self._loop is None:
             return
+        self._put_outcomes()
         self._closing = True
         if not self.healthy:
             self._send_state()
@@ -202,6 +241,8 @@ class Journal:
     def _put(
         self, gather: Callable[[Batch], object], future: asyncio.Future[None] | None
     ) -> asyncio.Future[None]:
+        if self._outcomes:
+            self._put_outcomes()
         waiter = future or self._future()
         if self._closing:
             fail([waiter], StoreError("the database is being closed"))
@@ -254,5 +295,16 @@ class Journal:
             self._send_state()
 
     def _send_state(self) -> None:
+        self._put_outcomes()
         self._queue.put(State(self._state()))
         self._state_is_coming = True
+
+
+def _add_intent(slot: Slot, at: Moment, batch: Batch) -> None:
+    batch.intend(slot, at)
+
+
+def _add_outcome(attempt: AttemptRecord | None, changes: Changes, now: Moment, batch: Batch) -> None:
+    if attempt is not None:
+        batch.attempt(attempt)
+    batch.add(changes, now)

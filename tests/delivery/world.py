@@ -23,7 +23,7 @@ from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.slot import GroupId, Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from alertrouter.delivery.attempt import AttemptRecord
     from alertrouter.integrations import Sender
@@ -125,17 +125,19 @@ class PlayedEngine:
 
 @dataclass
 class PlayedLedger:
-    """Remembers; can be broken."""
+    """Remembers; can be broken. ``intents``: how many were written at a time."""
 
     notes: list[str] = field(default_factory=list)
+    intents: list[int] = field(default_factory=list)
     attempts: list[AttemptRecord] = field(default_factory=list)
     broken: bool = False
     refusing: bool = False
 
-    async def intend(self, slot: Slot, at: Moment) -> None:
+    async def intend(self, slots: Sequence[Slot], at: Moment) -> None:
         if self.broken:
             raise OSError("the disk is full")
-        self.notes.append(f"intend {slot.integration}")
+        self.intents.append(len(slots))
+        self.notes += [f"intend {slot.integration}" for slot in slots]
 
     def renewed(self, renewal: RenewalRecord) -> None:
         if self.refusing:
@@ -147,7 +149,9 @@ class PlayedLedger:
             raise OSError("the queue is full")
         self.notes.append(f"settle {slot.integration}")
 
-    def record(self, changes: Changes) -> Awaitable[None]:
+    def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> Awaitable[None]:
+        if attempt is not None:
+            self.attempt(attempt)
         if self.refusing:
             raise OSError("the queue is full")
         return self._record(changes)

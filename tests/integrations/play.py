@@ -23,6 +23,8 @@ from tests.delivery.world import CountingMetrics
 from tests.integrations.examples import NOON
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alertrouter.config import Configuration
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
@@ -68,11 +70,12 @@ class Attempts:
     def __init__(self) -> None:
         self.made: list[AttemptRecord] = []
 
-    async def intend(self, slot: Slot, at: Moment) -> None:
+    async def intend(self, slots: Sequence[Slot], at: Moment) -> None:
         """Nothing is written down."""
 
-    async def record(self, changes: Changes) -> None:
-        """Nothing is written down."""
+    async def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> None:
+        if attempt is not None:
+            self.made.append(attempt)
 
     def attempt(self, record: AttemptRecord) -> None:
         self.made.append(record)

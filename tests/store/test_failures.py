@@ -202,7 +202,7 @@ def test_recovery_leaves_nothing_that_memory_does_not_have(store: Store) -> None
             await opened.write(old)
             await opened.write(Changes(groups=[group("Old")], entries=[entry("Old")]))
             await opened.write(silenced(silence("old")))
-            await opened.intend(slot("Old"), NOW)
+            await opened.intend([slot("Old")], NOW)
             opened.write_later([alert("Old", ends_at=NOW + 9 * MINUTE)])
             engine.change(fired(alert("New")))
             engine.change(Changes(groups=[group("New")], entries=[entry("New")]))
@@ -281,7 +281,7 @@ def test_a_send_does_not_wait_for_a_database_that_hangs(sqlite_store: Store) -> 
             blocker.execute("BEGIN IMMEDIATE")
             async with asyncio.timeout(2):
                 with pytest.raises(StoreError, match=r"has not answered for 0\.5 s"):
-                    await opened.intend(slot(), NOW)
+                    await opened.intend([slot()], NOW)
             blocker.execute("ROLLBACK")
 
     try:
@@ -382,7 +382,7 @@ def test_rows_that_make_no_sense_are_left_out_and_counted(
                 await opened.write(fired(alert(name)))
                 await opened.write(Changes(groups=[group(name)], entries=[entry(name)]))
                 await opened.write(silenced(silence(name)))
-                await opened.intend(slot(f"other {name}"), NOW)
+                await opened.intend([slot(f"other {name}")], NOW)
 
     asyncio.run(run())
     with store.database.writer() as connection, connection.begin():

@@ -182,7 +182,7 @@ def test_an_intent_is_there_until_the_outcome_is_written(store: Store) -> None:
         async with journal(store) as opened:
             slots = [slot(str(number)) for number in range(6)]
             for each in slots:
-                await opened.intend(each, NOW)
+                await opened.intend([each], NOW)
             assert set(store.load().intents) == set(slots)
             opened.settle(slots[0])
             opened.write(Changes(entries=[replace(entry(), slot=slots[1])]))
@@ -196,6 +196,39 @@ def test_an_intent_is_there_until_the_outcome_is_written(store: Store) -> None:
             )
             await opened.write(Changes(decisions=[quiet]))
             assert store.load().intents == [slots[5]]
+
+    asyncio.run(run())
+
+
+def test_outcomes_are_written_together_and_before_what_comes_after_them(store: Store) -> None:
+    async def run() -> None:
+        async with journal(store) as opened:
+            slots = [slot(str(number)) for number in range(90)]
+            await opened.intend(slots, NOW)
+            commits = opened.commits
+            made = [AttemptRecord(slot=each, tick=NOW, number=1, started_at=NOW, latency=1) for each in slots]
+            told = [
+                opened.record(Changes(decisions=[decision(slot=each.slot, attempts=1)]), each)
+                for each in made[:9]
+            ]
+            assert opened.waiting == 9
+            await opened.write(Changes(decisions=[decision(slot=slots[9], attempts=1)]))
+            assert len(set(told)) == 1
+            assert told[0].done()
+            told = [
+                opened.record(Changes(decisions=[decision(slot=each.slot, attempts=1)]), each)
+                for each in made[10:]
+            ]
+            await asyncio.gather(*told)
+            assert opened.commits - commits <= 4
+            assert store.load().intents == []
+            with store.reader() as connection:
+                lines = history.decision_records(connection, history.Span()).lines
+            assert [line.slot for line in reversed(lines)][:11] == slots[:11]
+            opened.record(Changes(decisions=[decision(slot=slot("last"), attempts=1)]))
+        with store.reader() as connection:
+            lines = history.decision_records(connection, history.Span()).lines
+        assert lines[0].slot == slot("last")
 
     asyncio.run(run())
 
