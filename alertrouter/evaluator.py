@@ -19,6 +19,7 @@ from alertrouter.rules.backend import HttpBackend
 from alertrouter.rules.in_process import InProcessNotifier
 from alertrouter.rules.load import load
 from alertrouter.rules.manager import Manager
+from alertrouter.rules.missing_policy import MissingData, MissingPolicy
 from alertrouter.rules.model import LabelMode, RuleError
 from alertrouter.rules.options import Options
 from alertrouter.rules.query_config import (
@@ -147,10 +148,17 @@ class Evaluator:
             outage_tolerance=settings.rules_alert_for_outage_tolerance,
             grace=settings.rules_alert_for_grace_period,
             after_pause=AfterPause(settings.rules_alert_after_pause),
+            missing=self._missing_data(),
             label_mode=LabelMode(settings.rules_labels),
             update_entries_limit=settings.rules_update_entries_limit,
             resolve_removed=self._post is not None and not settings.compat_strict,
         )
+
+    def _missing_data(self) -> MissingData:
+        evaluations = self._settings.rules_missing_data_evaluations
+        if evaluations < 1:
+            raise FatalError("--rules.missing-data-evaluations must be 1 or more")
+        return MissingData(policy=MissingPolicy(self._settings.rules_missing_data), evaluations=evaluations)
 
     async def start(self, reading: Reading, state: StoredState) -> None:
         """Begin to evaluate, going on with what is remembered. FatalError when something cannot be used."""

@@ -176,6 +176,19 @@ class Settings:
         "What a pause does to the for of pending alerts: pause (it does not count), count (it does) or reset (for begins "
         "anew).",
     )
+    rules_missing_data: str = _flag(
+        "rules.missing-data",
+        "text",
+        "resolve",
+        "What becomes of an alert whose data are gone while it fires, where its rule and group do not say it: resolve (it is "
+        "over), keep (it fires on for some evaluations) or alert (another alert says so).",
+    )
+    rules_missing_data_evaluations: int = _flag(
+        "rules.missing-data-evaluations",
+        "integer",
+        5,
+        "For how many evaluations an alert without data is kept.",
+    )
     rules_labels: str = _flag(
         "rules.labels",
         "text",

@@ -272,6 +272,9 @@ def _rule(group: LiveGroup, live: LiveRule, *, with_alerts: bool) -> dict[str, A
             "annotations": _texts(rule.annotations),
             "alerts": _alerts(live) if with_alerts else [],
         }
+        if live.missing is not None:
+            shown["missingData"] = live.missing.policy.value
+            shown["missingDataEvaluations"] = live.missing.evaluations
     else:
         shown = {"name": rule.name, "query": rule.expression, "labels": dict(rule.labels)}
     shown["health"] = live.health.value

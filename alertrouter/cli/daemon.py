@@ -29,6 +29,7 @@ _CHOICES: dict[str, Any] = {
     "log.level": {"choices": ("debug", "info", "warn", "error"), "refusal": "unrecognized log level {}"},
     "log.format": {"choices": ("logfmt", "json"), "refusal": "unrecognized log format {}"},
     "query.type": {"choices": ("", "prometheus", "victoriametrics", "mimir", "thanos")},
+    "rules.missing-data": {"choices": ("resolve", "keep", "alert")},
     "rules.labels": {"choices": ("prometheus", "vmalert")},
     "rules.alert.after-pause": {"choices": ("pause", "count", "reset")},
 }

@@ -93,7 +93,10 @@ class Call:
 
 @dataclass(slots=True, kw_only=True)
 class Aggregation:
-    """``operator by (labels) (expression)``; ``parameter`` is the first of two arguments."""
+    """``operator by (labels) (expression)``; ``parameter`` is the first of two arguments.
+
+    ``arguments_end`` is where the parenthesis stands that closes them, ``end`` is behind everything.
+    """
 
     position: int
     operator: str
@@ -101,6 +104,8 @@ class Aggregation:
     parameter: Node | None = None
     labels: tuple[str, ...] = ()
     is_without: bool = False
+    arguments_end: int = 0
+    end: int = 0
 
 
 class Cardinality(Enum):
@@ -128,7 +133,7 @@ SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 
 @dataclass(slots=True, kw_only=True)
 class Binary:
-    """``left operator right``; ``operator_position`` is where the operator stands.
+    """``left operator right``; ``operator_position`` is where the operator stands, ``end`` is behind the right side.
 
     ``kind`` is what it gives, once the types are checked.
     """
@@ -141,6 +146,7 @@ class Binary:
     returns_bool: bool = False
     matching: Matching = field(default_factory=Matching)
     kind: ValueType | None = None
+    end: int = 0
 
     @property
     def is_comparison(self) -> bool:

@@ -85,6 +85,8 @@ class _Parser:
         self._text = text
         self._tokens = tokens(text)
         self._depth = 0
+        #: Behind the last word that was read.
+        self._end = 0
         self._token = next(self._tokens)
 
     def whole(self) -> Node:
@@ -100,6 +102,7 @@ class _Parser:
     def _next(self) -> Token:
         token = self._token
         if token.type is not Type.END:
+            self._end = token.position + len(token.text)
             self._token = next(self._tokens)
         return token
 
@@ -148,6 +151,7 @@ class _Parser:
                 operator_position=operator.position,
                 returns_bool=returns_bool,
                 matching=matching,
+                end=self._end,
             )
         self._depth -= 1
         return left
@@ -276,6 +280,7 @@ class _Parser:
             arguments = self._arguments()
         except _UnexpectedError as error:
             raise PromqlError(f"{error.message} in aggregation", self._text, error.position) from None
+        arguments_end = self._end - 1
         if clause is None and self._has(Type.KEYWORD) and self._token.word in {"by", "without"}:
             clause = self._clause()
         wanted = 2 if operator.word in _WITH_PARAMETER else 1
@@ -295,6 +300,8 @@ class _Parser:
             parameter=arguments[0] if wanted == 2 else None,
             labels=labels,
             is_without=is_without,
+            arguments_end=arguments_end,
+            end=self._end,
         )
 
     def _clause(self) -> tuple[bool, tuple[str, ...]]:

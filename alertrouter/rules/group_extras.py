@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertrouter.rules.model import PartialResponse, Stage
+from alertrouter.rules.own_keys import OWN
 
 if TYPE_CHECKING:
     from alertrouter.config.node import Node
@@ -22,6 +23,7 @@ GROUP_EXTRAS: Final = {
     ),
     "partial_response_strategy": "Thanos",
     **dict.fromkeys(("source_tenants", "evaluation_delay", "align_evaluation_time_on_interval"), "Mimir"),
+    OWN: "alertrouter",
 }
 
 

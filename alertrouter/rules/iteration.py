@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from alertrouter.rules.ports import Answer
     from alertrouter.rules.rendering import Answers
     from alertrouter.rules.world import Counts, World
+    from alertrouter.templating.rule_functions import Sample
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +137,7 @@ class Iteration:
                 complete=not answer.partial,
                 questions=Questions(self._answers),
                 ask=self._ask,
+                look=self._look,
                 let_others_run=let_others_run,
             )
             if rule.identity in self._looks_back:
@@ -218,6 +220,25 @@ class Iteration:
                 self._answers[expression] = ValueError(str(error))
             else:
                 self._answers[expression] = answer.samples
+
+    async def _look(self, expression: str) -> Sequence[Sample] | None:
+        """Whether data are there; None when the backend cannot say. Raises QueryError while it does not answer."""
+        try:
+            answer = await self._world.backend.query(
+                expression, self.query_at, timeout=self._timeout, group=self._group
+            )
+        except QueryError as error:
+            if error.kind not in _OF_THE_RULE:
+                raise
+            log.warning(
+                "It cannot be found out whether data are missing: alerts that end are kept for a while",
+                extra={"group": self._group.key, "query": expression, "err": str(error)},
+            )
+            return None
+        # Half an answer says of nothing that it is not there.
+        if answer.partial:
+            raise QueryError("the answer is partial: some of the data could not be read", kind="partial")
+        return answer.samples
 
     # Telling
 

@@ -10,6 +10,8 @@ from urllib.parse import quote_plus
 
 import xxhash
 
+from alertrouter.rules.missing import evaluate_with, lost, presence_of, stands_in
+from alertrouter.rules.missing_policy import MissingData, MissingPolicy, Presence
 from alertrouter.rules.model import AlertingRule, LabelMode
 from alertrouter.rules.rendering import Rendering
 from alertrouter.rules.series import alert_series, recorded
@@ -17,7 +19,7 @@ from alertrouter.rules.state import LimitError, Terms, Turn, evaluate, shifted, 
 from alertrouter.rules.updates import Updates
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from alertrouter.core.labels import Labels
     from alertrouter.core.rule_state import AlertState
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from alertrouter.rules.state import Alerts, Seen
     from alertrouter.templating.rule_functions import Sample
 
+    Look = Callable[[str], Awaitable[Sequence[Sample] | None]]
     Ask = Callable[[Sequence[str]], Awaitable[None]]
     Yield = Callable[[], Awaitable[None]]
 
@@ -53,13 +56,16 @@ class LiveRule:
 
     ``evaluated_at`` is the time of day, ``seconds`` what the last evaluation took. ``series`` are those that it wrote
     last. ``samples`` is how many the last answer had, ``series_fetched`` how many series the backend looked at, where it
-    tells. ``failing_since`` is the first evaluation of those that failed in a row, ``updates`` are the last evaluations.
+    tells. ``missing`` is what becomes of an alert without data, None for what becomes of any that is over.
+    ``failing_since`` is the first evaluation of those that failed in a row, ``updates`` are the last evaluations.
     """
 
     __slots__ = (
         "_added",
+        "_interval",
         "_limit",
         "_link",
+        "_presence",
         "_rendering",
         "_terms",
         "alerts",
@@ -68,6 +74,7 @@ class LiveRule:
         "health",
         "identity",
         "last_error",
+        "missing",
         "rule",
         "samples",
         "seconds",
@@ -97,6 +104,9 @@ class LiveRule:
         self._link = ""
         self._rendering: Rendering | None = None
         self._terms: Terms | None = None
+        self.missing: MissingData | None = None
+        self._presence: Presence = Presence("")
+        self._interval = group.interval or options.interval
         if isinstance(rule, AlertingRule):
             self._rendering = Rendering(
                 rule,
@@ -110,6 +120,15 @@ class LiveRule:
                 limit=group.limit,
                 resend_delay=options.resend_delay,
             )
+            self._decide_on_missing_data(rule, options.missing)
+
+    def _decide_on_missing_data(self, rule: AlertingRule, default: MissingData) -> None:
+        missing = rule.missing.or_else(default)
+        if missing.policy is MissingPolicy.RESOLVE:
+            return
+        self._presence = rule.presence or presence_of(rule.expression)
+        if not self._presence.asks_for_absence:
+            self.missing = missing
 
     def link(self, external_url: str) -> str:
         """Where its expression can be looked at."""
@@ -154,17 +173,52 @@ class LiveRule:
         complete: bool,
         questions: Questions,
         ask: Ask,
+        look: Look,
         let_others_run: Yield,
     ) -> Turn:
-        """What an answer makes of the alerts; they are not replaced yet. Raises SameLabelsError or LimitError."""
+        """What an answer makes of the alerts; they are not replaced yet. Raises SameLabelsError or LimitError.
+
+        ``look`` asks whether data are there, where that matters; what it raises is raised here.
+        """
         assert self._terms is not None
         if not samples and not self.alerts:
             return Turn()
         seen = await self._seen(samples, at, questions, ask, let_others_run)
-        turn = evaluate(self.alerts, seen, at, self._terms, complete=complete)
+        if self.missing is None or not complete:
+            turn = evaluate(self.alerts, seen, at, self._terms, complete=complete)
+        else:
+            turn = evaluate_with(
+                self.alerts,
+                seen,
+                at,
+                self._terms,
+                name=self.rule.name,
+                policy=self.missing.policy,
+                keep=self.missing.evaluations * self._interval,
+                with_data=await self._with_data(seen, at, questions, look, let_others_run),
+            )
         assert self._rendering is not None
         self._rendering.settled = self._rendering.settled or complete
         return turn
+
+    async def _with_data(
+        self, seen: Mapping[Labels, Seen], at: Moment, questions: Questions, look: Look, let_others_run: Yield
+    ) -> set[Labels] | None:
+        """The alerts whose data are there, as far as anybody must know; None when nobody can tell."""
+        name = self.rule.name
+        if not any(stands_in(labels, name) for labels in self.alerts) and not lost(self.alerts, seen, name):
+            return set()
+        samples = await look(self._presence.expression) if self._presence.expression else None
+        if samples is None:
+            return None
+        assert self._rendering is not None
+        found: set[Labels] = set()
+        for start in range(0, len(samples), _SAMPLES_AT_ONCE):
+            if start:
+                await let_others_run()
+            part = samples[start : start + _SAMPLES_AT_ONCE]
+            found |= self._rendering.alerts_of(part, at=at, questions=questions)
+        return found
 
     async def _seen(
         self, samples: Sequence[Sample], at: Moment, questions: Questions, ask: Ask, let_others_run: Yield
@@ -242,7 +296,7 @@ def _said(group: RuleGroup) -> tuple[object, ...]:
             rule.debug,
             rule.update_entries_limit,
             _texts(rule.labels.items()),
-            (rule.hold, rule.keep_firing, _texts(rule.annotations.items()))
+            (rule.hold, rule.keep_firing, rule.missing, _texts(rule.annotations.items()))
             if isinstance(rule, AlertingRule)
             else (),
         )

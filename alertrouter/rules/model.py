@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from alertrouter.core.go_quote import quote
+from alertrouter.rules.missing_policy import NOTHING_SAID, MissingDataKeys, Presence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -74,7 +75,8 @@ class RecordingRule:
 class AlertingRule:
     """A rule whose result is alerts called ``name``.
 
-    ``hold`` is the file's ``for``. ``labels`` are those of the group overlaid by the rule's.
+    ``hold`` is the file's ``for``. ``labels`` are those of the group overlaid by the rule's, and so is ``missing``.
+    ``presence`` is None where it follows from the expression.
     """
 
     name: str
@@ -87,6 +89,8 @@ class AlertingRule:
     column: int = 0
     debug: bool = False
     update_entries_limit: int | None = None
+    missing: MissingDataKeys = NOTHING_SAID
+    presence: Presence | None = None
 
 
 Rule = RecordingRule | AlertingRule

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import HOUR, MINUTE
+from alertrouter.rules.missing_policy import AS_PROMETHEUS, MissingData
 from alertrouter.rules.model import Dialect, LabelMode
 from alertrouter.rules.restore import AfterPause
 
@@ -47,3 +48,4 @@ class Options:
     concurrency: int = 4
     update_entries_limit: int = 20
     label_mode: LabelMode = LabelMode.PROMETHEUS
+    missing: MissingData = AS_PROMETHEUS

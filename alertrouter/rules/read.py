@@ -8,7 +8,9 @@ from alertrouter.config.node import Mapping, Scalar, Sequence
 from alertrouter.rules.decode import Decoder
 from alertrouter.rules.document import legacy_hint, read_root, second_document
 from alertrouter.rules.group_extras import GROUP_EXTRAS, read_extras
+from alertrouter.rules.missing_policy import NOTHING_SAID
 from alertrouter.rules.model import KeySet, RuleError, RuleGroup, RuleProblem, Stage
+from alertrouter.rules.own_keys import OWN, read_own
 from alertrouter.rules.read_rule import RULE_EXTRAS, RULE_KEYS, Source, draft_of, rule_of
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ class _Reader:
             group=name,
             problems=self.problems,
             warnings=self.warnings,
+            missing=read_own(values[OWN], decoder) if OWN in values else NOTHING_SAID,
         )
         rules = [rule_of(draft, number, labels, source) for number, draft in enumerate(drafts, start=1)]
         interval = decoder.duration(values["interval"]) if "interval" in values else None

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 from alertrouter.config.node import Kind, Scalar
 from alertrouter.rules.document import place_inside
 from alertrouter.rules.expression import check_expression
+from alertrouter.rules.missing import presence_of
+from alertrouter.rules.missing_policy import NOTHING_SAID, MissingDataKeys, MissingPolicy
 from alertrouter.rules.model import AlertingRule, Dialect, RecordingRule, RuleProblem, Stage
+from alertrouter.rules.own_keys import OWN, read_own
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.rule_templates import RuleTemplate
 
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 RULE_KEYS: Final = frozenset({"record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"})
 #: Each key that is none of Prometheus and the system it comes from.
-RULE_EXTRAS: Final = {"debug": "vmalert", "update_entries_limit": "vmalert"}
+RULE_EXTRAS: Final = {"debug": "vmalert", "update_entries_limit": "vmalert", OWN: "alertrouter"}
 
 _MAP = "map[string]string"
 Texts = dict[str, "tuple[Entry, str]"]
@@ -44,6 +47,7 @@ class Draft:
     annotations: Texts = field(default_factory=dict)
     debug: bool = False
     update_entries_limit: int | None = None
+    missing: MissingDataKeys = NOTHING_SAID
     is_whole: bool = True
 
 
@@ -57,6 +61,7 @@ class Source:
     group: str
     problems: list[RuleProblem]
     warnings: list[RuleProblem]
+    missing: MissingDataKeys = NOTHING_SAID
 
 
 def draft_of(node: Node, decoder: Decoder, keys: Collection[str], hints: dict[str, str]) -> Draft | None:
@@ -83,6 +88,7 @@ def draft_of(node: Node, decoder: Decoder, keys: Collection[str], hints: dict[st
         annotations=decoder.map(given("annotations"), _MAP, decoder.text),
         debug=decoder.boolean(given("debug")) is True,
         update_entries_limit=decoder.integer(given("update_entries_limit"), None),
+        missing=read_own(values[OWN], decoder) if OWN in values else NOTHING_SAID,
     )
     draft.is_whole = len(decoder.problems) == before
     return draft
@@ -96,6 +102,7 @@ def rule_of(draft: Draft, number: int, group_labels: Texts, source: Source) -> R
     if draft.record:
         check.record()
     check.label_names()
+    check.missing_data()
     compiled = check.templates(group_labels)
     if check.failed:
         return None
@@ -121,6 +128,7 @@ def rule_of(draft: Draft, number: int, group_labels: Texts, source: Source) -> R
         column=draft.node.column,
         debug=draft.debug,
         update_entries_limit=draft.update_entries_limit,
+        missing=draft.missing.over(source.missing),
     )
 
 
@@ -185,6 +193,23 @@ class _Check:
         for name, (entry, _) in self._draft.annotations.items():
             if not name:
                 self._complain(entry.key, f"invalid annotation name: {name}")
+
+    def missing_data(self) -> None:
+        draft = self._draft
+        if OWN not in draft.values:
+            return
+        if draft.record:
+            self._complain(
+                draft.values[OWN], f"invalid field '{OWN}' in recording rule", "it is for alerts alone"
+            )
+        elif draft.missing.policy in {MissingPolicy.KEEP, MissingPolicy.ALERT} and (
+            presence_of(draft.expression).asks_for_absence
+        ):
+            self._complain(
+                draft.values[OWN],
+                "missing_data is for expressions that have data: absent() fires because there are none",
+                "leave it out, or make two rules of this one",
+            )
 
     def templates(self, group_labels: Texts) -> tuple[dict[str, RuleTemplate], dict[str, RuleTemplate]]:
         """The labels and annotations of an alert, compiled; empty for a recording rule."""

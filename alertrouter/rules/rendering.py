@@ -158,22 +158,7 @@ class Rendering:
         """
         environment = RuleEnvironment(now=at, external_url=self._external_url, query=questions.query)
         for sample in samples:
-            data: RuleData | None = None
-            pairs = dict(sample.labels)
-            pairs.pop(NAME, None)
-            for each in self._labels:
-                text = each.text
-                if text is None:
-                    data = data or self._data(sample, sample.labels)
-                    text = self._expand(each, data, environment)
-                if text:
-                    pairs[each.name] = text
-                else:
-                    pairs.pop(each.name, None)
-            pairs[_ALERTNAME] = self._rule.name
-            if self._group is not None:
-                data = self._as_vmalert(pairs, sample)
-            labels = Labels([pair for pair in pairs.items() if pair[1]])
+            labels, data = self._labels_of(sample, environment)
             known = before.get(labels)
             value = str(sample.value.__go_string__()) if isinstance(sample.value, Histogram) else sample.value
             if labels in seen and not questions.wanted:
@@ -181,6 +166,30 @@ class Rendering:
                     "vector contains metrics with the same labelset after applying alert labels"
                 )
             seen[labels] = Seen(self._annotations_of(known, sample, value, data, environment), value)
+
+    def alerts_of(self, samples: Sequence[Sample], *, at: Moment, questions: Questions) -> set[Labels]:
+        """The labels of the alerts that these samples would make."""
+        environment = RuleEnvironment(now=at, external_url=self._external_url, query=questions.query)
+        return {self._labels_of(sample, environment)[0] for sample in samples}
+
+    def _labels_of(self, sample: Sample, environment: RuleEnvironment) -> tuple[Labels, RuleData | None]:
+        """The labels of the alert that a sample makes, and what its templates see, if any has looked."""
+        data: RuleData | None = None
+        pairs = dict(sample.labels)
+        pairs.pop(NAME, None)
+        for each in self._labels:
+            text = each.text
+            if text is None:
+                data = data or self._data(sample, sample.labels)
+                text = self._expand(each, data, environment)
+            if text:
+                pairs[each.name] = text
+            else:
+                pairs.pop(each.name, None)
+        pairs[_ALERTNAME] = self._rule.name
+        if self._group is not None:
+            data = self._as_vmalert(pairs, sample)
+        return Labels([pair for pair in pairs.items() if pair[1]]), data
 
     def _annotations_of(
         self,

@@ -15,7 +15,7 @@ from alertrouter.core.time import MINUTE
 from alertrouter.rules.ports import RuleAlert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from alertrouter.core.time import Duration, Moment
 
@@ -61,13 +61,27 @@ class Turn:
     changed: list[RuleAlertState] = field(default_factory=list)
     removed: list[Labels] = field(default_factory=list)
 
+    def add(self, other: Turn) -> None:
+        """Take in what was made of other alerts of the same rule."""
+        self.alerts |= other.alerts
+        self.send += other.send
+        self.changed += other.changed
+        self.removed += other.removed
+
 
 def evaluate(
-    before: Alerts, seen: Mapping[Labels, Seen], at: Moment, terms: Terms, *, complete: bool = True
+    before: Alerts,
+    seen: Mapping[Labels, Seen],
+    at: Moment,
+    terms: Terms,
+    *,
+    complete: bool = True,
+    kept: Collection[Labels] = (),
+    keep: Duration = 0,
 ) -> Turn:
     """One evaluation. With an answer that is not ``complete``, an alert that is not in it stays as it is.
 
-    Raises LimitError.
+    Those that are ``kept`` have ``keep`` for their ``keep_firing_for`` if that is longer. Raises LimitError.
     """
     turn = Turn()
     after = turn.alerts
@@ -84,7 +98,8 @@ def evaluate(
         elif not complete and known.state is not _RESOLVED:
             alert = known
         else:
-            missed = _missed(known, at, terms.keep_firing)
+            longest = max(terms.keep_firing, keep) if kept and labels in kept else terms.keep_firing
+            missed = _missed(known, at, longest)
             if missed is None:
                 turn.removed.append(labels)
                 continue

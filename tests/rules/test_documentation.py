@@ -24,14 +24,25 @@ def test_rule_files_load(text: str) -> None:
 
 
 def test_tests_pass_and_a_wrong_one_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (text,) = TESTS
     (tmp_path / "cpu.yml").write_text(RULES[0])
-    (tmp_path / "right.yml").write_text(text)
-    (tmp_path / "wrong.yml").write_text(text.replace("95%", "94%"))
+    (tmp_path / "right.yml").write_text(TESTS[0])
+    (tmp_path / "wrong.yml").write_text(TESTS[0].replace("95%", "94%"))
 
     assert artool.main("artool", ["rules", "test", str(tmp_path / "right.yml")]) == 0
     assert artool.main("artool", ["rules", "test", str(tmp_path / "wrong.yml")]) == 1
     assert 'summary="CPU of a at 94%"' in capsys.readouterr().out
+
+
+def test_the_test_of_missing_data_passes_and_tells_them_from_a_gap(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "disk.yml").write_text(RULES[2])
+    (tmp_path / "right.yml").write_text(TESTS[1])
+    (tmp_path / "wrong.yml").write_text(TESTS[1].replace("stale", "_"))
+
+    assert artool.main("artool", ["rules", "test", str(tmp_path / "right.yml")]) == 0
+    assert artool.main("artool", ["rules", "test", str(tmp_path / "wrong.yml")]) == 1
+    assert "time: 6m" in capsys.readouterr().out
 
 
 def test_comments_do_what_is_said_of_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,6 +89,25 @@ def test_what_is_sound_is_left_alone(expression: str) -> None:
     assert checks(alert(expression, f"for: 5m, {GOOD}")) == []
 
 
+@pytest.mark.parametrize(
+    ("more", "dialect", "wanted"),
+    [
+        ("", Dialect.PROMETHEUS, []),
+        ("keep_firing_for: 2m,", Dialect.PROMETHEUS, ["alerts/missing"]),
+        ("keep_firing_for: 1m,", Dialect.PROMETHEUS, []),
+        ("", Dialect.METRICSQL, ["alerts/missing"]),
+    ],
+)
+def test_what_is_said_of_missing_data_must_have_an_effect(
+    more: str, dialect: Dialect, wanted: list[str]
+) -> None:
+    expression = "x > 1" if dialect is Dialect.PROMETHEUS else "x default 1 > 1"
+    keys = f"{more} alertrouter: {{missing_data: keep, missing_data_evaluations: 2}}, {GOOD}"
+    text = f"groups: [{{name: g, rules: [{{{alert(expression, keys)}}}]}}]"
+    read = load_text(text, file="f.yml", dialect=dialect)
+    assert [each.check for each in lint(read, {"f.yml": text}, 0)] == wanted
+
+
 def test_labels_that_the_expression_leaves_may_be_used() -> None:
     used = "annotations: {runbook_url: r, summary: '{{ $labels.a }} {{ $labels.b }} {{ $labels.alertname }}'}"
     severity = "labels: {severity: '{{ if gt $value 5.0 }}page{{ else }}info{{ end }}'}"

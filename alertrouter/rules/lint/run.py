@@ -24,6 +24,10 @@ ABOUT: Final = {
     "alerts/comparison": ("an alert without a condition", False),
     "alerts/absent": ("absent() without a 'for'", False),
     "alerts/for": ("'for' or 'keep_firing_for' is no multiple of the group's interval", False),
+    "alerts/missing": (
+        "'missing_data' that has no effect, or that cannot tell data from their absence",
+        False,
+    ),
     "alerts/template": ("the value or the time in a label; labels that are not there", False),
     "alerts/annotation": ("no summary, no runbook", False),
     "group/interval": ("series recorded so seldom that queries miss them", False),

@@ -23,6 +23,8 @@ from alertrouter.promql.nodes import (
 from alertrouter.promql.types import type_of
 from alertrouter.rules.lint.finding import Severity
 from alertrouter.rules.lint.labels import possible_labels
+from alertrouter.rules.missing import presence_of
+from alertrouter.rules.missing_policy import MissingData, MissingPolicy
 from alertrouter.rules.model import AlertingRule, RecordingRule
 
 if TYPE_CHECKING:
@@ -97,6 +99,26 @@ def hold(subject: Subject) -> Iterator[Finding]:
                 f"'{key}: {format_duration(duration)}' takes {format_duration(real)}, "
                 f"as the group is evaluated every {format_duration(interval)}",
             )
+
+
+def missing(subject: Subject) -> Iterator[Finding]:
+    rule, interval = subject.rule, subject.group.interval
+    if not isinstance(rule, AlertingRule) or rule.missing.policy in {None, MissingPolicy.RESOLVE}:
+        return
+    found = presence_of(rule.expression)
+    if not found.expression and not found.asks_for_absence:
+        yield subject.finding(
+            "alerts/missing",
+            _WARNING,
+            "the expression is none of PromQL, so missing_data keeps every alert that ends, with data or without",
+        )
+    kept = (rule.missing.evaluations or MissingData().evaluations) * (interval or MINUTE)
+    if rule.missing.policy is MissingPolicy.KEEP and rule.keep_firing >= kept:
+        yield subject.finding(
+            "alerts/missing",
+            _INFO,
+            f"'keep_firing_for: {format_duration(rule.keep_firing)}' is longer than missing_data keeps an alert",
+        )
 
 
 _VALUE: Final = re.compile(r"\{\{[^}]*(?:\$value|(?<![\w)])\.Value)\b")
@@ -323,6 +345,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     comparison,
     absent,
     hold,
+    missing,
     template,
     interval,
     fragile,

@@ -12,7 +12,7 @@ from alertrouter.promql.parser import parse
 from alertrouter.rules.decode import Decoder
 from alertrouter.rules.document import read_root
 from alertrouter.rules.model import Dialect, RuleError, Stage
-from alertrouter.rules.ports import STALE
+from alertrouter.rules.ports import STALE, is_stale
 from alertrouter.rules.unit_test.values import parse_values
 
 if TYPE_CHECKING:
@@ -36,6 +36,11 @@ class ResultSeries:
 
     labels: dict[str, str]
     values: list[float | None]
+
+    def has_data(self, place: int) -> bool:
+        """Whether its data are there at a step: a gap says that the condition does not hold, ``stale`` that they ended."""
+        past = [value for value in self.values[: place + 1] if value is not None]
+        return not past or not is_stale(past[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +225,7 @@ class _Reader:
             numbers: list[float | None] = []
             if "values" in values:
                 try:
-                    numbers = parse_values(self.decoder.text(values["values"]))
+                    numbers = parse_values(self.decoder.text(values["values"]), stale=STALE)
                 except ValueError as error:
                     self._wrong(values["values"], str(error))
             found.append(ResultSeries(labels=self._map(values, "labels"), values=numbers))

@@ -12,9 +12,11 @@ from alertrouter.core.go_quote import quote
 from alertrouter.core.rule_state import AlertState
 from alertrouter.core.time import MILLISECOND, SECOND
 from alertrouter.rules.live_group import LiveGroup
+from alertrouter.rules.missing import presence_of
+from alertrouter.rules.missing_policy import Presence
 from alertrouter.rules.model import AlertingRule
 from alertrouter.rules.options import Options
-from alertrouter.rules.ports import Answer, QueryError
+from alertrouter.rules.ports import Answer, QueryError, is_stale
 from alertrouter.rules.unit_test.case import AlertCheck
 from alertrouter.rules.world import World
 from alertrouter.templating.rule_functions import Sample
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from alertrouter.rules.ports import Backend, RuleAlert, Writer
     from alertrouter.rules.unit_test.case import Case, ExpressionCheck, ResultSeries, TestFile
 
+# Behind the key of a rule: whether its data are there.
+_DATA: Final = " data"
 _FLUSH_WITHIN: Final = 10 * SECOND
 _ANSWER_WITHIN: Final = 30 * SECOND
 _Alert = tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]]
@@ -169,7 +173,11 @@ def _groups(rules: RuleSet, test_file: TestFile, answers: _Answers | None) -> li
 
 
 def _with_key(rule: Rule, answers: _Answers) -> Rule:
-    return replace(rule, expression=answers.key(rule.name, rule.expression))
+    key = answers.key(rule.name, rule.expression)
+    if not isinstance(rule, AlertingRule):
+        return replace(rule, expression=key)
+    absence = presence_of(rule.expression).asks_for_absence
+    return replace(rule, expression=key, presence=Presence(f"{key}{_DATA}", asks_for_absence=absence))
 
 
 def _world(case: Case, test_file: TestFile, source: Engine | _Answers) -> World:
@@ -225,6 +233,9 @@ class _Answers:
         timeout: Duration,  # noqa: ARG002, ASYNC109 - nothing takes time
         group: RuleGroup | None = None,  # noqa: ARG002 - all ask the same
     ) -> Answer:
+        if expression.endswith(_DATA) and (series := self._by_key.get(expression[: -len(_DATA)])) is not None:
+            place = self.elapsed // self._case.interval
+            return Answer([Sample(each.labels, 1.0) for each in series if each.has_data(place)])
         series = self._by_key.get(expression)
         if series is None:
             series = self._case.results.get(_normal(expression))
@@ -234,7 +245,7 @@ class _Answers:
         for each in series:
             place = self.elapsed // self._case.interval
             value = each.values[place] if place < len(each.values) else None
-            if value is not None:
+            if value is not None and not is_stale(value):
                 samples.append(Sample(each.labels, value))
         return Answer(samples)
 
