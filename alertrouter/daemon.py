@@ -595,6 +595,11 @@ class Daemon:
         self.engine  # noqa: B018 - not loaded yet: say so
         return self._follower
 
+    async def settled(self) -> None:
+        """Return when what happened before this is in the record, if the database takes it."""
+        self.engine  # noqa: B018 - not loaded yet: say so
+        await self._journal.settled()
+
     def reader(self) -> AbstractContextManager[Connection]:
         """A connection to read what happened."""
         self.engine  # noqa: B018 - not loaded yet: say so

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from alertrouter.settings import Settings
 from alertrouter.startup import FatalError, check
 from tests.rules.metrics_server import MetricsServer
 from tests.rules.world import HandClock
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,9 +80,7 @@ class Process:
         """Let the slots pass, and the server answer what it is asked in them."""
         asked, bodies = len(server.asked), len(self.bodies)
         await self.clock.forward(round(minutes * MINUTE))
-        async with asyncio.timeout(10):
-            while len(server.asked) == asked or len(self.bodies) == bodies:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(server.asked) > asked and len(self.bodies) > bodies)
 
 
 def test_the_kind_of_backend_decides_what_is_usual(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
-from tests.daemon.process import Daemon, until
+from tests.daemon.process import Daemon
+from tests.waiting import until
 
 CONFIG = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 
@@ -74,9 +75,12 @@ def test_without_sockets_of_systemd_the_flag_is_refused(environ: dict[str, str])
 def test_the_daemon_answers_on_every_address(tmp_path: Path) -> None:
     async def story() -> None:
         async with Daemon(tmp_path, CONFIG, "--web.listen-address=127.0.0.1:0") as daemon:
-            addresses = [line.split("address=")[1].strip() for line in daemon.said if "Listening on" in line]
-            assert len(set(addresses)) == 2
-            for address in addresses:
+
+            def addresses() -> set[str]:
+                return {line.split("address=")[1].strip() for line in daemon.said if "Listening on" in line}
+
+            await until(lambda: len(addresses()) == 2)
+            for address in addresses():
                 assert (await daemon.client.get(f"http://{address}/-/healthy")).text == "OK"
 
     asyncio.run(story())
@@ -122,7 +126,7 @@ def test_sockets_of_systemd_are_served(tmp_path: Path) -> None:
             second.listen()
             async with Activated(tmp_path, [first, second]) as daemon:
                 assert daemon.client.base_url.port == port_of(first)
-                assert any(f"address={path}" in line for line in daemon.said)
+                await until(lambda: any(f"address={path}" in line for line in daemon.said))
                 async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=path)) as client:
                     await until(lambda: _answers(client))
 

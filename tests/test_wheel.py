@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -29,7 +31,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, source],
         check=True,
-        timeout=110,
     )
     return next(folder.glob("*.whl"))
 
@@ -41,10 +42,9 @@ def test_the_wheel_holds_templates_and_migrations(wheel: Path) -> None:
     assert "alertrouter/py.typed" in names
 
 
-@pytest.mark.timeout(120)
 def test_the_daemon_of_an_installed_wheel_starts(wheel: Path, tmp_path: Path) -> None:
     environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True, timeout=60)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
     site = next(environment.glob("lib/python*/site-packages"))
     zipfile.ZipFile(wheel).extractall(site)
     # The libraries it needs come from here; the package itself must come from the wheel alone.
@@ -76,19 +76,18 @@ def test_the_daemon_of_an_installed_wheel_starts(wheel: Path, tmp_path: Path) ->
         assert said, "it said nothing"
         assert 'msg="Listening on"' in said[-1], "".join(said)
         address = said[-1].split("address=")[1].split()[0]
-        with urllib.request.urlopen(f"http://{address}/-/ready", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{address}/-/ready", timeout=PATIENCE) as answer:
             assert answer.read() == b"OK"
         where = subprocess.check_output(
             [environment / "bin" / "python", "-c", "import alertrouter; print(alertrouter.__file__)"],
             cwd=tmp_path,
             env=variables,
             text=True,
-            timeout=30,
         )
         assert str(environment) in where
         process.send_signal(signal.SIGTERM)
         process.stderr.read()
-        assert process.wait(timeout=15) == 0
+        assert process.wait() == 0
     finally:
         process.kill()
         process.wait()

@@ -72,6 +72,7 @@ class Exports:
             since = read_moment("since", request.query().last("since"), self._router.now(), EARLIEST)
         except ValueError as error:
             raise BadQueryError(str(error)) from None
+        await self._router.settled()
         try:
             connection = await asyncio.to_thread(stack.enter_context, self._router.reader())
             pieces = export(connection, since)

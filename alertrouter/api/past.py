@@ -45,6 +45,7 @@ class History:
 
             question = self._question(request)
             ask = past.KINDS[kind]
+            await self._router.settled()
             try:
                 body = await asyncio.to_thread(self._answer, ask, question)
             except StoreError as error:

@@ -91,6 +91,12 @@ class Router(Protocol):
     def acted(self, action: str, subject: str, caller: Caller, outcome: str = "") -> None:
         """Note what somebody did; see ``store.history.Action``."""
 
+    async def settled(self) -> None:
+        """Return when what was answered before this is in the record; soon all the same when the database fails.
+
+        Raises ``UnavailableError`` until there is a record.
+        """
+
     def reader(self) -> AbstractContextManager[Connection]:
         """A connection for ``store.history``; to be used in a thread. Raises ``UnavailableError`` or ``StoreError``."""
 

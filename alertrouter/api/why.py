@@ -48,6 +48,7 @@ class Why:
             raise BadQueryError(str(error)) from None
         try:
             async with self._turn:
+                await self._router.settled()
                 return json_answer(await asyncio.to_thread(self._explain, matchers, at))
         except RecordError as error:
             raise BadQueryError(str(error)) from None

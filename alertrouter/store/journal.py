@@ -8,6 +8,7 @@ state is asked of the engine and written, so that nothing is missing from what i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import queue
 import threading
@@ -216,6 +217,18 @@ class Journal:
         """Write the index over some lines of history."""
         return self._put(lambda batch: batch.index(chunk), self._future())
 
+    async def settled(self) -> None:
+        """Return when all that was handed in before this is in the database.
+
+        That a write failed is told to whoever handed it in; a database that fails or hangs is not waited for longer
+        than ``patience``.
+        """
+        if self._closing or not self.healthy or self._queue.qsize() >= self.settings.longest_queue:
+            return
+        with contextlib.suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(self.settings.patience / SECOND):
+                await self._put(_nothing, self._future())
+
     def sweep(self, before: Moment) -> asyncio.Future[int]:
         """Delete history from before this moment, a little after each write; how many rows it were."""
         assert self._loop is not None
@@ -308,3 +321,7 @@ def _add_outcome(attempt: AttemptRecord | None, changes: Changes, now: Moment, b
     if attempt is not None:
         batch.attempt(attempt)
     batch.add(changes, now)
+
+
+def _nothing(_: Batch) -> None:
+    """Add nothing: its turn comes when everything before it was written."""

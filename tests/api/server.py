@@ -124,6 +124,9 @@ class Router:
     def acted(self, action: str, subject: str, caller: Caller, outcome: str = "") -> None:
         self.actions.append(Action(self.time, action, subject, caller.user, caller.address, outcome))
 
+    async def settled(self) -> None:
+        assert self.store is not None
+
     def reader(self) -> AbstractContextManager[Connection]:
         assert self.store is not None
         return self.store.reader()

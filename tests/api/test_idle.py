@@ -9,6 +9,7 @@ from alertrouter.api.idle import Idle
 from tests.api.play import Step
 from tests.api.scenes import CONFIG, alert
 from tests.api.server import Server, request
+from tests.hurried import run_hurried
 
 
 def test_the_work_waits_for_quiet_and_is_done_to_its_end() -> None:
@@ -34,7 +35,7 @@ def test_the_work_waits_for_quiet_and_is_done_to_its_end() -> None:
         await asyncio.sleep(0.35)
         return done
 
-    assert len(asyncio.run(scene())) == 4
+    assert len(run_hurried(scene())) == 4
 
 
 def test_fingerprints_are_known_before_anybody_asks() -> None:
@@ -47,4 +48,4 @@ def test_fingerprints_are_known_before_anybody_asks() -> None:
         await asyncio.sleep(0.6)
         assert all(labels.knows_fingerprint for labels in server.router.loaded.known)
 
-    asyncio.run(scene())
+    run_hurried(scene())

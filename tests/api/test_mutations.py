@@ -15,8 +15,9 @@ import pytest
 
 from tests.api.play import Step
 from tests.api.scenes import CONFIG, SCENES
+from tests.waiting import PATIENCE
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # ten thousand requests, over real connections
+pytestmark = pytest.mark.slow  # ten thousand requests, over real connections
 
 REQUESTS = 10_000
 AT_ONCE = 4
@@ -118,7 +119,7 @@ async def answered(port: int, wire: bytes, *, whole: bool = True) -> bytes:
             await writer.drain()
             if not whole:
                 writer.write_eof()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             try:
                 return await reader.read()
             except ConnectionError:

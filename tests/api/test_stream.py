@@ -17,6 +17,7 @@ from alertrouter.follow import Follower
 from alertrouter.store import Journal, Store
 from tests.api.server import Router
 from tests.store.values import NOW, StillClock, alert, journal
+from tests.waiting import until
 
 CONFIG = "{route: {receiver: a}, receivers: [{name: a}]}"
 
@@ -73,12 +74,6 @@ async def fire(opened: Journal, first: int, count: int) -> None:
             transitions=[AlertTransition(at=NOW, kind=Transition.FIRED, alert=each) for each in alerts],
         )
     )
-
-
-async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def test_a_slow_client_is_told_and_goes_on_from_the_record(

@@ -67,9 +67,7 @@ def test_bash_completes(tmp_path: Path) -> None:
         f"COMP_WORDS=({tool} x la); COMP_CWORD=2; _my_tool_complete; printf '%s\\n' \"${{COMPREPLY[@]}}\"\n"
     )
 
-    done = subprocess.run(
-        [bash, "-u", "-c", commands], capture_output=True, text=True, check=True, timeout=10
-    )
+    done = subprocess.run([bash, "-u", "-c", commands], capture_output=True, text=True, check=True)
 
     assert done.stdout == "last:la\n"
 

@@ -26,7 +26,6 @@ def run(*command: str | Path, stdin: str = "", home: str = "/nowhere") -> subpro
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
         env={"PATH": os.environ["PATH"], "HOME": home, "COVERAGE_PROCESS_START": ""},
     )
 

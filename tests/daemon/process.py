@@ -19,6 +19,7 @@ from alertrouter.insight.verify import verify
 from alertrouter.store import StoreError
 from alertrouter.store.reading import reading
 from tests.daemon.forked import begin
+from tests.waiting import PATIENCE, until
 
 CONFIG = """
 route:
@@ -47,7 +48,13 @@ class Process(Protocol):
 
 
 class Daemon:
-    """The daemon under test. Its configuration file may be rewritten while it runs."""
+    """The daemon under test. Its configuration file may be rewritten while it runs.
+
+    ``address`` is where it listens; ``prefix`` is the path below which it is asked.
+    """
+
+    address: str
+    prefix = ""
 
     def __init__(self, folder: Path, configuration: str, *flags: str) -> None:
         self.folder = folder
@@ -55,7 +62,7 @@ class Daemon:
         self.storage = folder / "data"
         self.config.write_text(configuration, encoding="utf-8")
         self.said: list[str] = []
-        self.client = httpx.AsyncClient(timeout=10, trust_env=False)
+        self.client = httpx.AsyncClient(timeout=PATIENCE, trust_env=False)
         #: Whether what it recorded is replayed in the end.
         self.is_replayed = True
         self._flags = flags
@@ -86,15 +93,18 @@ class Daemon:
     async def start(self) -> None:
         """Start it, and wait until it is ready."""
         await self.launch()
-        while not any('msg="Listening on"' in line for line in self.said):
-            assert self.process.returncode is None, "\n".join(self.said)
-            await asyncio.sleep(0.01)
-        address = (
-            next(line for line in self.said if 'msg="Listening on"' in line).split("address=")[1].strip()
-        )
-        self.client.base_url = httpx.URL(f"http://{address}")
-        while (await self.client.get("/-/ready")).status_code != 200:
-            await asyncio.sleep(0.01)
+        self.address = (await until(self.listening))[0].split("address=")[1].strip()
+        self.client.base_url = httpx.URL(f"http://{self.address}{self.prefix}")
+        await until(self.is_ready)
+
+    def listening(self) -> list[str]:
+        """What it said of where it listens."""
+        assert self.process.returncode is None, "\n".join(self.said)
+        return [line for line in self.said if 'msg="Listening on"' in line]
+
+    async def is_ready(self) -> bool:
+        """Whether it says so."""
+        return (await self.client.get("/-/ready")).status_code == 200
 
     async def launch(self) -> None:
         """Start it, ready or not."""
@@ -136,8 +146,7 @@ class Daemon:
 
     async def exit_status(self) -> int:
         """Wait for it to end by itself."""
-        async with asyncio.timeout(20):
-            return await self._ended()
+        return await self._ended()
 
     async def post(self, *alerts: dict[str, Any]) -> httpx.Response:
         """Post alerts as a client does."""
@@ -186,13 +195,6 @@ def alert(name: str, **labels: str) -> dict[str, Any]:
 def resolved(alert: dict[str, Any]) -> dict[str, Any]:
     """The same alert, resolved now."""
     return {**alert, "endsAt": datetime.now(UTC).isoformat()}
-
-
-async def until(condition: Any, *, within: float = 15) -> None:
-    """Wait for something that is to become true."""
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.02)
 
 
 def names(body: bytes) -> set[str]:

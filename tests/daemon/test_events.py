@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.daemon.process import CONFIG, Daemon, alert, resolved, until
+from tests.daemon.process import CONFIG, Daemon, alert, resolved
 from tests.receivers import HttpReceiver
+from tests.waiting import until
 
 FLAG = "--enable-feature=event-recorder"
 
@@ -41,15 +42,12 @@ def test_an_incident_from_start_to_stop(tmp_path: Path) -> None:
                 await daemon.silence("alertname", "Hushed")
                 disk = alert("DiskFull", instance="db-1")
                 await daemon.post(disk)
-                await hook.wait_for(1)
+                await until(lambda: kinds(events).count("notification") == 1)
                 await daemon.post(resolved(disk))
-                await hook.wait_for(2)
+                await until(lambda: "alertResolved" in kinds(events))
                 await daemon.post(alert("Hushed"))
 
-                async def hushed() -> bool:
-                    return "silenceMutedAlert" in kinds(events)
-
-                await until(hushed)
+                await until(lambda: "silenceMutedAlert" in kinds(events))
                 assert (await daemon.alerts()) != []
                 name = f"webhook:http://127.0.0.1:{sink.port}"
                 assert await daemon.metric(f'alertmanager_event_output_drops_total{{output="{name}"}}') == 0
@@ -95,11 +93,11 @@ def test_a_reload_changes_where_events_go_and_a_restart_is_not_the_birth_of_an_a
             config = CONFIG.format(url=hook.url()) + "event_recorder:\n  file_outputs: [{path: old}]\n"
             async with Daemon(tmp_path, config, FLAG) as daemon:
                 await daemon.post(alert("One"))
-                await hook.wait_for(1)
+                await until(lambda: "notification" in kinds(old))
                 daemon.config.write_text(config.replace("path: old", "path: new"), encoding="utf-8")
                 assert (await daemon.client.post("/-/reload")).status_code == 200
                 await daemon.post(alert("Two"))
-                await hook.wait_for(2)
+                await until(lambda: "notification" in kinds(new))
                 assert await daemon.stop() == 0
                 await daemon.start()
                 assert await daemon.stop() == 0

@@ -10,9 +10,10 @@ from typing import Any
 
 from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.insight.file_record import FileRecord
-from tests.daemon.process import CONFIG, Daemon, alert, resolved, until
+from tests.daemon.process import CONFIG, Daemon, alert, resolved
 from tests.daemon.test_receivers import artool
 from tests.receivers import HttpReceiver
+from tests.waiting import until
 
 HISTORY = "/api/alertrouter/v1/history"
 

@@ -7,8 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from tests.daemon.process import Daemon, alert, until
+from tests.daemon.process import Daemon, alert
 from tests.receivers import Answer, HttpReceiver
+from tests.waiting import until
 
 CONFIG = """
 route:

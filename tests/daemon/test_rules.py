@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from tests.daemon.process import CONFIG, Daemon, Process
-from tests.rules.metrics_server import MetricsServer, until
+from tests.rules.metrics_server import MetricsServer
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +72,7 @@ async def test_the_router_evaluates_rules_itself(tmp_path: Path) -> None:
     async with MetricsServer() as metrics:
         metrics.series["up == 0"] = A
         async with Evaluator(tmp_path, metrics, "--external.label=cluster=c1", alone=False) as daemon:
-            while not (alerts := await daemon.alerts()):
-                await asyncio.sleep(0.05)
+            alerts = await until(daemon.alerts)
             assert alerts[0]["labels"] == {
                 "alertname": "Down",
                 "cluster": "c1",
@@ -92,8 +92,11 @@ async def test_the_router_evaluates_rules_itself(tmp_path: Path) -> None:
             # A rule that is gone resolves what it had.
             daemon.rules.write_text("")
             assert (await daemon.client.post("/-/reload")).status_code == 200
-            while await daemon.alerts():
-                await asyncio.sleep(0.05)
+
+            async def nothing_is_listed() -> bool:
+                return await daemon.alerts() == []
+
+            await until(nothing_is_listed)
             assert await daemon.shown() == []
 
 
@@ -174,9 +177,11 @@ async def test_a_signal_reloads_and_everything_can_be_asked(tmp_path: Path) -> N
         ] == [{"url": f"{metrics.url}/api/v2/alerts"}]
         evaluator.rules.write_text(RULES.replace("Down", "Gone"))
         evaluator.process.send_signal(1)
-        async with asyncio.timeout(20):
-            while [rule["name"] for rule in await evaluator.shown()] != ["Gone"]:
-                await asyncio.sleep(0.05)
+
+        async def reloaded() -> bool:
+            return [rule["name"] for rule in await evaluator.shown()] == ["Gone"]
+
+        await until(reloaded)
         with pytest.raises(httpx.HTTPStatusError):
             (await evaluator.client.get("/-/reload")).raise_for_status()
         assert await evaluator.stop() == 0

@@ -13,6 +13,7 @@ import httpx
 from tests.daemon.process import CONFIG, Daemon, alert, resolved
 from tests.daemon.test_receivers import artool
 from tests.receivers import HttpReceiver
+from tests.waiting import PATIENCE
 
 STREAM = "/api/alertrouter/v1/stream"
 
@@ -42,8 +43,7 @@ async def some(
     """So many events, from a connection of their own; ``listens`` is released when nothing is missed any more."""
     url = f"{daemon.client.base_url}{STREAM}?{query}"
     async with (
-        asyncio.timeout(20),
-        httpx.AsyncClient(trust_env=False, timeout=20) as client,
+        httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client,
         client.stream("GET", url, headers={"Last-Event-ID": str(since)} if since else {}) as answer,
     ):
         assert answer.status_code == 200

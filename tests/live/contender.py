@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from tests.daemon.process import Daemon, Process
 from tests.live.peers import version
 from tests.live.scenario import Scenario
@@ -21,17 +19,7 @@ class Prefixed(Daemon):
 
     def __init__(self, folder: Path, configuration: str, *flags: str, prefix: str) -> None:
         super().__init__(folder, configuration, *flags)
-        self._prefix = prefix
-
-    async def start(self) -> None:
-        await self.launch()
-        while not (said := [line for line in self.said if 'msg="Listening on"' in line]):
-            assert self.process.returncode is None, "\n".join(self.said)
-            await asyncio.sleep(0.01)
-        self.address = said[0].split("address=")[1].strip()
-        self.client.base_url = httpx.URL(f"http://{self.address}{self._prefix}")
-        while (await self.client.get("/-/ready")).status_code != 200:
-            await asyncio.sleep(0.01)
+        self.prefix = prefix
 
 
 class Alertmanager(Daemon):

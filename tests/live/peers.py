@@ -35,7 +35,7 @@ def peer(variable: str, *names: str) -> Path:
 
 def version(program: Path) -> tuple[int, int]:
     """Major and minor version of one of Prometheus' programs."""
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=20)
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     major, minor, *_ = (done.stdout or done.stderr).split()[2].split(".")
     return int(major), int(minor)
 

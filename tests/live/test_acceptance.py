@@ -16,7 +16,7 @@ from tests.live.judge import check
 from tests.live.play import Plan, Played, played_in_time
 from tests.live.scenario import Scenario
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.live
 
 IDLE = "route: {receiver: sink, group_interval: 10m}\nreceivers: [{name: sink}]\n"
 

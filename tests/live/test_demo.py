@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.live.peers import free_port
+from tests.waiting import PATIENCE
 
 # An incident takes three quarters of a minute.
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(150)]
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 LAST_WORDS = "Ctrl-C stops the daemon."
 
@@ -69,7 +70,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
                     break
             text = "".join(lines)
             assert LAST_WORDS in text, text + complaints.read_text()
-            with urllib.request.urlopen(f"http://{address}/api/v2/alerts", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{address}/api/v2/alerts", timeout=PATIENCE) as answer:
                 alerts = answer.read()
             process.send_signal(signal.SIGINT)
             status = process.wait(30)

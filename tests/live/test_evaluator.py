@@ -23,7 +23,7 @@ import pytest
 from tests.live.evaluation import COMMON_RULES, INTERVAL, RULES, Proxy, Recorder, Target, Told, pairs
 from tests.live.peers import free_port, peer, running
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 PROMETHEUS = """
 global:

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.process import Daemon, until
+from tests.daemon.process import Daemon
 from tests.live.contender import Contender
 from tests.receivers import HttpReceiver
+from tests.waiting import until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.live
 
 CONFIG = """
 route:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.daemon.process import Daemon, alert, resolved, until
+from tests.daemon.process import Daemon, alert, resolved
 from tests.live.contender import Alertmanager
 from tests.receivers import HttpReceiver
+from tests.waiting import until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.live
 
 CONFIG = """
 route:

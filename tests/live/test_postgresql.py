@@ -9,9 +9,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.daemon.process import CONFIG, Daemon, alert, names, resolved, until
+from tests.daemon.process import CONFIG, Daemon, alert, names, resolved
 from tests.receivers import HttpReceiver
 from tests.store import postgresql as pg
+from tests.waiting import until
 
 pytestmark = pytest.mark.live
 

@@ -17,12 +17,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.daemon.process import until
 from tests.live.contender import Prefixed
 from tests.live.peers import free_port, peer, running
 from tests.receivers import HttpReceiver, SmtpReceiver
+from tests.waiting import until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.live
 
 ALERTROUTER = """
 global:
@@ -264,7 +264,7 @@ async def _go(way: Way, folder: Path, prometheus: Path, nginx: Path) -> Seen:
             return bool(ended) and len(told) == 3 and any(each.startswith("[RESOLVED]") for each in subjects)
 
         try:
-            await until(over, within=30)
+            await until(over)
         except TimeoutError:
             pytest.fail(f"this is all that came: {seen()}", pytrace=False)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:

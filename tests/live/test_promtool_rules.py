@@ -132,7 +132,6 @@ def run(command: Sequence[object], directory: Path, text: str | None = None) -> 
         input=text,
         capture_output=True,
         text=True,
-        timeout=60,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr.splitlines())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.live.peers import free_port, peer, running
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ groups:
 
 def answers(url: str, expression: str) -> bool:
     query = urllib.parse.urlencode({"query": expression})
-    with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=5) as answer:
+    with urllib.request.urlopen(f"{url}/api/v1/query?{query}", timeout=PATIENCE) as answer:
         return bool(json.load(answer)["data"]["result"])
 
 
@@ -85,7 +86,6 @@ def test_series_labels_and_firings_are_found(tmp_path: Path) -> None:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
             check=False,
         )
     assert done.stderr == ""

@@ -18,7 +18,7 @@ from tests.live.peers import version
 from tests.live.play import Plan, Played, played_in_time
 from tests.live.scenario import Scenario
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.live
 
 
 @pytest.fixture(scope="module")

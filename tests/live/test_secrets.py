@@ -18,10 +18,11 @@ from pydantic import BaseModel
 
 from alertrouter.config.values import Secret
 from alertrouter.integrations import discover
-from tests.daemon.process import Daemon, alert, until
+from tests.daemon.process import Daemon, alert
 from tests.receivers import Answer, Behaviour, HttpReceiver, ReceivedRequest, SmtpReceiver
+from tests.waiting import until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(90)]
+pytestmark = pytest.mark.live
 
 # HUSH(x) is the secret called x. HTTP and PROXY are servers that refuse everything and repeat what they were sent.
 CONFIG = """
@@ -255,7 +256,7 @@ def test_nothing_shows_a_secret(tmp_path: Path) -> None:
                     return {kind for kind, count in tried if float(count) > 0} >= set(discover())
 
                 try:
-                    await until(all_tried, within=30)
+                    await until(all_tried)
                 except TimeoutError:
                     pytest.fail((await daemon.client.get("/metrics")).text + "".join(daemon.said))
                 answers = {}

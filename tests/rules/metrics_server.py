@@ -76,11 +76,3 @@ class MetricsServer:
     def told(self, alertname: str) -> list[dict[str, Any]]:
         """The alerts of this name that were posted, in order."""
         return [each for each in self.posted if each["labels"]["alertname"] == alertname]
-
-
-async def until(what: Any, seconds: float = 20) -> Any:
-    """Wait until this gives something true, and give it back."""
-    async with asyncio.timeout(seconds):
-        while not (found := what()):
-            await asyncio.sleep(0.02)
-        return found

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from alertrouter.clock import SystemClock, Timer
-from alertrouter.core.time import MILLISECOND, MINUTE, SECOND
+from alertrouter.core.time import MILLISECOND, MINUTE, SECOND, Duration
 from alertrouter.rules.alertmanagers import AlertmanagerNotifier, shown_address
 from alertrouter.rules.model import RuleGroup
 from alertrouter.rules.ports import RuleAlert
@@ -21,6 +21,7 @@ from alertrouter.rules.relabel import RelabelConfig
 from alertrouter.rules.wire_metrics import NotifierMetrics
 from tests.receivers import Answer, HttpReceiver, Misbehave
 from tests.rules.clocks import HurriedClock
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +58,7 @@ async def notifying(
     external_labels: Mapping[str, str] | None = None,
     relabeling: Sequence[Mapping[str, Any]] = (),
     capacity: int = 10_000,
+    last_words: Duration = MINUTE,
 ) -> AsyncIterator[Notifying]:
     registry = CollectorRegistry()
     notifier = AlertmanagerNotifier(
@@ -66,7 +68,7 @@ async def notifying(
         external_labels=external_labels,
         relabel_configs=[RelabelConfig.model_validate(step) for step in relabeling],
         capacity=capacity,
-        last_words=500 * MILLISECOND,
+        last_words=last_words,
     )
     try:
         yield Notifying(notifier, registry)
@@ -90,8 +92,6 @@ async def test_an_alert_is_posted_as_alertmanager_takes_it() -> None:
     async with HttpReceiver() as server, notifying({"url": server.url("/prefix")}) as n:
         await n.notify(annotated, alert("B"))
 
-    async with asyncio.timeout(5):
-        await server.wait_for(1)
     [request] = server.requests
     assert (request.method, request.target) == ("POST", "/prefix/api/v2/alerts")
     assert request.headers["content-type"] == "application/json"
@@ -172,9 +172,8 @@ async def test_r41_many_alerts_go_in_portions() -> None:
 
         assert [len(each) for each in names(server)] == [256, 256, 88]
         assert [name for each in names(server) for name in each] == [f"A{number}" for number in range(600)]
-        await asyncio.sleep(0.05)
+        await until(lambda: n.counted("latency_seconds_count", server) == 3)
         assert n.counted("sent_total", server) == 600
-        assert n.counted("latency_seconds_count", server) == 3
         assert (n.counted("queue_length", server), n.counted("queue_capacity", server)) == (0, 10_000)
         assert n.counted("alertmanagers_discovered") == 1
 
@@ -196,7 +195,7 @@ async def test_what_passes_is_tried_again_soon(bad: Answer | Misbehave) -> None:
         server.answer_with(bad, bad, Answer(200))
         await n.notify(alert("A"))
         await server.wait_for(3)
-        await asyncio.sleep(0.05)
+        await until(lambda: n.counted("latency_seconds_count", server) == 3)
 
         assert names(server) == [["A"]] * 3
         assert clock.slept == [500 * MILLISECOND, 2 * SECOND]
@@ -208,8 +207,7 @@ async def test_r43_after_three_attempts_the_portion_is_dropped_and_counted() -> 
         server.answer_with(*[Answer(500)] * 3, Answer(200))
         await n.notify(alert("A"), alert("B"))
         await server.wait_for(3)
-        await asyncio.sleep(0.05)
-        assert n.counted("dropped_total", server) == 2
+        await until(lambda: n.counted("dropped_total", server) == 2)
 
         # The state machine sends them again when it is time.
         await n.notify(alert("A"), alert("B"))
@@ -248,7 +246,8 @@ async def test_of_an_alert_that_waits_the_newest_is_sent() -> None:
 async def test_r44_one_that_hangs_does_not_hold_up_another() -> None:
     async with HttpReceiver() as slow, HttpReceiver() as quick:
         slow.answer_with(Misbehave.HANG)
-        async with notifying({"urls": [slow.url(), quick.url()]}, clock=SystemClock()) as n:
+        urls = [slow.url(), quick.url()]
+        async with notifying({"urls": urls}, clock=SystemClock(), last_words=MILLISECOND) as n:
             for number in range(5):
                 await n.notify(alert(f"A{number}"))
                 await quick.wait_for(number + 1)
@@ -264,7 +263,8 @@ async def test_a_request_that_hangs_is_given_up_in_time() -> None:
             await n.notify(alert("A"))
             await server.wait_for(2)
 
-    assert names(server) == [["A"], ["A"]]
+    # The second may take long, too, on a busy machine.
+    assert names(server)[:2] == [["A"], ["A"]]
 
 
 async def test_r48_what_is_queued_at_the_end_is_still_sent() -> None:
@@ -278,7 +278,7 @@ async def test_r48_what_is_queued_at_the_end_is_still_sent() -> None:
 async def test_what_cannot_be_sent_before_the_end_is_counted() -> None:
     async with HttpReceiver() as server:
         server.answer_with(Misbehave.HANG)
-        async with notifying({"url": server.url()}) as n:
+        async with notifying({"url": server.url()}, last_words=MILLISECOND) as n:
             await n.notify(*[alert(f"A{number}") for number in range(300)])
             await server.wait_for(1)
         assert n.counted("dropped_total", server) == 300
@@ -346,8 +346,7 @@ async def test_r49_those_known_stay_when_the_dns_fails(monkeypatch: pytest.Monke
         async with notifying({"dns_sd_configs": [dns]}, clock=SystemClock()) as n:
             await n.notify(alert("A"))
             await server.wait_for(1)
-            while failures < 3:
-                await asyncio.sleep(0.001)
+            await until(lambda: failures >= 3)
             await n.notify(alert("B"))
             await server.wait_for(2)
 
@@ -373,8 +372,7 @@ async def test_an_alertmanager_that_is_gone_from_the_dns_hears_no_more(
             await n.notify(alert("A"))
             await server.wait_for(1)
             addresses[:] = []
-            while n.notifier.urls:
-                await asyncio.sleep(0.001)
+            await until(lambda: not n.notifier.urls)
             await n.notify(alert("B"))
             assert n.counted("queue_length", server) is None
 

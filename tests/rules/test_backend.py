@@ -18,7 +18,7 @@ import trustme
 
 from alertrouter.clock import SystemClock, Timer
 from alertrouter.config.http import TlsConfig
-from alertrouter.core.time import MILLISECOND, SECOND
+from alertrouter.core.time import MILLISECOND, MINUTE, SECOND
 from alertrouter.rules.backend import HttpBackend
 from alertrouter.rules.model import PartialResponse, RuleGroup
 from alertrouter.rules.ports import QueryError
@@ -30,7 +30,7 @@ from tests.rules.clocks import HurriedClock
 pytestmark = pytest.mark.anyio
 
 AT = 1_700_000_000 * SECOND + 123 * MILLISECOND
-LIMIT = 5 * SECOND
+LIMIT = MINUTE
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def test_a_query_by_get_has_its_parameters_in_the_url() -> None:
         "tenant": ["1"],
         "query": ["up"],
         "time": ["1700000000.123"],
-        "timeout": ["5s"],
+        "timeout": ["1m"],
         "dedup": ["true"],
         "storeMatch[]": ['{a="b"}', "c"],
     }
@@ -215,7 +215,7 @@ async def test_a_retry_waits_as_it_is_asked_to_if_there_is_time() -> None:
         await backend.query("up", AT, timeout=LIMIT)
         assert clock.slept == [3 * SECOND]
 
-        server.answer_with(Answer(429, b"", {"Retry-After": "30"}))
+        server.answer_with(Answer(429, b"", {"Retry-After": "300"}))
         with pytest.raises(QueryError, match="the backend answered 429"):
             await backend.query("up", AT, timeout=LIMIT)
         assert len(server.requests) == 3
@@ -233,8 +233,8 @@ async def test_r66_of_a_page_for_people_500_characters_are_shown() -> None:
 async def test_r67_a_slow_answer_is_an_error_and_lets_the_connection_go() -> None:
     async with HttpReceiver() as server, connected(server.url(), clock=SystemClock()) as backend:
         server.answer_with(Misbehave.HANG)
-        with pytest.raises(QueryError, match="query timed out: no answer within 100ms") as caught:
-            await backend.query("up", AT, timeout=100 * MILLISECOND)
+        with pytest.raises(QueryError, match="query timed out: no answer within 1s") as caught:
+            await backend.query("up", AT, timeout=SECOND)
         assert (caught.value.kind, caught.value.temporary) == ("timeout", True)
 
         server.answer_with(vector())
@@ -361,7 +361,7 @@ async def test_after_a_time_out_another_backend_is_asked_first() -> None:
         good.answer_with(vector())
         async with connected(slow.url(), good.url(), clock=SystemClock()) as backend:
             with pytest.raises(QueryError, match="timed out"):
-                await backend.query("up", AT, timeout=50 * MILLISECOND)
+                await backend.query("up", AT, timeout=SECOND)
             await backend.query("up", AT, timeout=LIMIT)
 
         assert (len(slow.requests), len(good.requests)) == (1, 1)
@@ -486,9 +486,7 @@ async def test_at_64_queries_at_once_connections_are_few_and_used_again() -> Non
     async with HttpReceiver() as server, connected(server.url(), clock=SystemClock()) as backend:
         server.answer_with(vector(({"a": "b"}, "1")))
         for _ in range(4):
-            answers = await asyncio.gather(
-                *[backend.query(f"up{n}", AT, timeout=30 * SECOND) for n in range(200)]
-            )
+            answers = await asyncio.gather(*[backend.query(f"up{n}", AT, timeout=LIMIT) for n in range(200)])
             assert [len(each.samples) for each in answers] == [1] * 200
 
         assert len(server.requests) == 800
@@ -544,7 +542,7 @@ async def test_queries_wait_for_their_turn_in_order_and_one_that_is_given_up_mak
         connected(server.url(), concurrency=1, clock=SystemClock()) as backend,
     ):
         server.answer_with(Misbehave.HANG, vector())
-        first = asyncio.create_task(backend.query("first", AT, timeout=200 * MILLISECOND))
+        first = asyncio.create_task(backend.query("first", AT, timeout=2 * SECOND))
         await server.wait_for(1)
         second = asyncio.create_task(backend.query("second", AT, timeout=50 * MILLISECOND))
         third = asyncio.create_task(backend.query("third", AT, timeout=LIMIT))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from alertrouter.clock import SystemClock, Timer
-from alertrouter.core.time import MILLISECOND, SECOND, Moment
+from alertrouter.core.time import MILLISECOND, MINUTE, SECOND, Duration, Moment
 from alertrouter.rules.ports import NORMAL_NAN_BITS, STALE, STALE_BITS, Point
 from alertrouter.rules.query_config import RemoteWriteConfig
 from alertrouter.rules.remote_write import RemoteWriter, RemoteWriters
@@ -23,6 +23,7 @@ from alertrouter.rules.wire_metrics import WriteMetrics
 from alertrouter.rules.write_request import encoded_series, packed_request, varint
 from tests.receivers import Answer, HttpReceiver, Misbehave
 from tests.rules.clocks import HurriedClock
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -109,6 +110,7 @@ async def writing(
     url: str,
     clock: Timer | None = None,
     external_labels: Mapping[str, str] | None = None,
+    last_words: Duration = MINUTE,
     **config: Any,
 ) -> AsyncIterator[Writing]:
     registry = CollectorRegistry()
@@ -117,7 +119,7 @@ async def writing(
         clock or HurriedClock(),
         WriteMetrics(registry),
         external_labels=external_labels,
-        last_words=100 * MILLISECOND,
+        last_words=last_words,
     )
     try:
         yield Writing(writer, registry, "/".join(url.split("/")[:3]))
@@ -135,7 +137,7 @@ async def test_samples_are_sent_as_remote_write_1_has_them() -> None:
         w.writer.write(
             [point("ALERTS", zone="z", alertname="A", empty=""), point("x", math.inf, -5 * SECOND)]
         )
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
     [request] = server.requests
     assert (request.method, request.target) == ("POST", "/api/v1/write")
@@ -157,7 +159,7 @@ async def test_samples_are_sent_as_remote_write_1_has_them() -> None:
 async def test_the_bits_of_the_stale_marker_arrive_and_other_nans_are_the_usual_one() -> None:
     async with HttpReceiver() as server, writing(server.url()) as w:
         w.writer.write([point("gone", STALE), point("nan", math.nan), point("nan", -math.nan)])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
     bits = [each.bits for each in read(server.requests[0].body)]
     assert bits == [STALE_BITS, NORMAL_NAN_BITS, NORMAL_NAN_BITS]
@@ -186,7 +188,7 @@ async def test_samples_of_one_moment_go_in_one_request_and_many_in_several_in_or
     async with HttpReceiver() as server, writing(server.url(), queue_config={"max_samples_per_send": 3}) as w:
         for number in range(8):
             w.writer.write([point(f"s{number}")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
     assert [len(read(request.body)) for request in server.requests] == [3, 3, 2]
     assert names(server) == [f"s{number}" for number in range(8)]
@@ -196,9 +198,9 @@ async def test_r112_what_is_refused_is_dropped_and_counted_and_the_rest_goes_on(
     async with HttpReceiver() as server, writing(server.url()) as w:
         server.answer_with(Answer(400, b"out of order sample"), Answer(204))
         w.writer.write([point("a"), point("b")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
         w.writer.write([point("c")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
         assert names(server) == ["a", "b", "c"]
         assert (w.counted("samples_failed_total"), w.counted("samples_total")) == (2, 1)
@@ -215,7 +217,7 @@ async def test_r112_what_passes_is_tried_again_in_order_with_growing_waits(bad: 
         w.writer.write([point("a")])
         await server.wait_for(1)
         w.writer.write([point("b")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
         assert names(server) == ["a", "a", "a", "a", "b"]
         waits = [each for each in clock.slept if each != 50 * MILLISECOND]
@@ -228,7 +230,7 @@ async def test_r112_a_receiver_that_asks_for_time_gets_it() -> None:
     async with HttpReceiver() as server, writing(server.url(), clock) as w:
         server.answer_with(Answer(429, b"", {"Retry-After": "5"}), Answer(204))
         w.writer.write([point("a")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
         assert names(server) == ["a", "a"]
         assert 5 * SECOND in clock.slept
@@ -240,14 +242,14 @@ async def test_the_wait_between_attempts_has_a_limit() -> None:
     async with HttpReceiver() as server, writing(server.url(), clock, **config) as w:
         server.answer_with(*[Answer(503)] * 4, Answer(204))
         w.writer.write([point("a")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
     assert [each // SECOND for each in clock.slept if each >= SECOND] == [1, 2, 3, 3]
 
 
 async def test_a_full_queue_drops_the_oldest_and_counts_them() -> None:
     config: dict[str, Any] = {"queue_config": {"capacity": 5, "max_samples_per_send": 2}}
-    async with HttpReceiver() as server, writing(server.url(), **config) as w:
+    async with HttpReceiver() as server, writing(server.url(), last_words=MILLISECOND, **config) as w:
         server.answer_with(Misbehave.HANG, Answer(204))
         w.writer.write([point("a"), point("b")])
         await server.wait_for(1)
@@ -261,9 +263,10 @@ async def test_a_request_that_hangs_is_given_up_and_tried_again() -> None:
     async with HttpReceiver() as server, writing(server.url(), SystemClock(), timeout="100ms") as w:
         server.answer_with(Misbehave.HANG, Answer(204))
         w.writer.write([point("a")])
-        await w.writer.flush(5 * SECOND)
+        await w.writer.flush(MINUTE)
 
-    assert names(server) == ["a", "a"]
+    # The second may take long, too, on a busy machine.
+    assert names(server)[:2] == ["a", "a"]
 
 
 async def test_what_is_queued_at_the_end_is_still_written() -> None:
@@ -275,7 +278,7 @@ async def test_what_is_queued_at_the_end_is_still_written() -> None:
 
 
 async def test_a_flush_returns_when_its_time_is_up() -> None:
-    async with HttpReceiver() as server, writing(server.url()) as w:
+    async with HttpReceiver() as server, writing(server.url(), last_words=MILLISECOND) as w:
         server.answer_with(Misbehave.HANG)
         w.writer.write([point("a")])
         await w.writer.flush(50 * MILLISECOND)
@@ -308,7 +311,7 @@ async def test_external_labels_come_where_there_are_none_and_relabelling_has_the
 async def test_several_receivers_get_the_same_each_at_its_own_pace() -> None:
     async with HttpReceiver() as slow, HttpReceiver() as quick:
         slow.answer_with(Misbehave.HANG)
-        async with writing(quick.url()) as second, writing(slow.url()) as first:
+        async with writing(quick.url()) as second, writing(slow.url(), last_words=MILLISECOND) as first:
             both = RemoteWriters([first.writer, second.writer])
             both.write([point("a")])
             await quick.wait_for(1)
@@ -316,7 +319,7 @@ async def test_several_receivers_get_the_same_each_at_its_own_pace() -> None:
             await both.flush(50 * MILLISECOND)
 
             assert names(quick) == ["a"]
-            assert second.counted("samples_pending") == 0
+            await until(lambda: second.counted("samples_pending") == 0)
 
 
 async def test_no_secret_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -325,7 +328,7 @@ async def test_no_secret_is_told(caplog: pytest.LogCaptureFixture) -> None:
         async with writing(url) as w:
             server.answer_with(Answer(400, b"you are user with hunter22"))
             w.writer.write([point("a")])
-            await w.writer.flush(5 * SECOND)
+            await w.writer.flush(MINUTE)
             exposed = [str(sample) for metric in w.registry.collect() for sample in metric.samples]
 
     said = [str(record.__dict__) for record in caplog.records]

@@ -78,7 +78,7 @@ def test_two_daemons_on_one_file_are_refused(tmp_path: Path) -> None:
 def test_the_lock_ends_with_its_process_however_that_ends(tmp_path: Path) -> None:
     script = (
         "import sys, time; from alertrouter.store import Store; from tests.store.values import StillClock\n"
-        "store = Store.open(sys.argv[1], StillClock()); print('open', flush=True); time.sleep(60)"
+        "store = Store.open(sys.argv[1], StillClock()); print('open', flush=True); time.sleep(3600)"
     )
     process = subprocess.Popen([sys.executable, "-c", script, tmp_path], stdout=subprocess.PIPE, text=True)
     with process:

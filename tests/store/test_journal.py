@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import event
 
 from alertrouter.core.reason import FailureReason, NotSent
-from alertrouter.core.time import MINUTE, SECOND
+from alertrouter.core.time import HOUR, MINUTE, SECOND
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import Changes, Outcome
 from alertrouter.store import Journal, JournalSettings, Store, StoreError, history
@@ -30,8 +32,8 @@ from tests.store.values import (
     silence,
     silenced,
     slot,
-    until,
 )
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,15 +59,24 @@ def test_a_write_is_in_the_database_when_it_is_answered(store: Store) -> None:
 
 
 def test_everything_that_waits_is_committed_together(store: Store) -> None:
-    async def run() -> int:
-        async with journal(store, settings=JournalSettings(stamp=MINUTE)) as opened:
-            await opened.write(fired(alert()))
-            before = opened.commits
-            await asyncio.gather(*[opened.write(fired(each)) for each in ALERTS])
-            assert len(alerts_in(store)) == 1 + len(ALERTS)
-            return opened.commits - before
+    committing, go_on = threading.Event(), threading.Event()
 
-    assert asyncio.run(run()) <= 3
+    @event.listens_for(store.database.writers, "commit")
+    def hold(_: object) -> None:
+        committing.set()
+        assert go_on.wait(PATIENCE)
+
+    async def run() -> int:
+        async with journal(store, settings=JournalSettings(stamp=HOUR)) as opened:
+            writing = [opened.write(fired(alert()))]
+            await until(committing.is_set)
+            writing += [opened.write(fired(each)) for each in ALERTS]
+            go_on.set()
+            await asyncio.gather(*writing)
+            assert len(alerts_in(store)) == 1 + len(ALERTS)
+            return opened.commits
+
+    assert asyncio.run(run()) == 2
 
 
 def test_the_last_version_of_a_batch_counts(store: Store) -> None:
@@ -175,6 +186,35 @@ def test_the_store_knows_up_to_when_it_was_followed(store: Store) -> None:
         assert store.stopped_in_order
 
     asyncio.run(run())
+
+
+def test_what_was_handed_in_is_waited_for(store: Store) -> None:
+    async def run() -> None:
+        async with journal(store) as opened:
+            for each in ALERTS:
+                opened.write(fired(each))
+            await opened.settled()
+            assert len(alerts_in(store)) == len(ALERTS)
+        await opened.settled()
+
+    asyncio.run(run())
+
+
+def test_a_database_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    async def run(store: Store) -> None:
+        blocker = sqlite3.connect(tmp_path / "alertrouter.db", isolation_level=None)
+        async with journal(store, settings=replace(QUICK, patience=SECOND // 20)) as opened:
+            await opened.write(fired(alert()))
+            blocker.execute("BEGIN IMMEDIATE")
+            writing = opened.write(fired(alert("Slow")))
+            await opened.settled()
+            assert not writing.done()
+            blocker.execute("ROLLBACK")
+            await writing
+        blocker.close()
+
+    with contextlib.closing(Store.open(tmp_path, StillClock())) as store:
+        asyncio.run(run(store))
 
 
 def test_an_intent_is_there_until_the_outcome_is_written(store: Store) -> None:
@@ -305,10 +345,9 @@ def test_a_slow_database_does_not_hold_up_the_event_loop(tmp_path: Path) -> None
             await opened.write(fired(alert()))
             blocker.execute("BEGIN IMMEDIATE")
             writing = opened.write(fired(alert("Slow")))
-            for _ in range(20):
-                await asyncio.sleep(0.005)
+            # The loop goes round and round meanwhile.
+            await until(lambda: opened.lag > 0.1)
             assert not writing.done()
-            assert opened.lag > 0
             blocker.execute("ROLLBACK")
             await writing
         blocker.close()

@@ -36,7 +36,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path, seed: int) -> Non
             told = [first, *process.stdout.readlines()]
         # The last line may be cut off.
         acknowledged |= {line.strip() for line in told if line.endswith("\n")}
-    assert len(acknowledged) > 1
+    assert acknowledged
     with contextlib.closing(Store.open(tmp_path, StillClock())) as store:
         state = store.load()
         assert not store.loaded.skipped

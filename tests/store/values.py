@@ -159,9 +159,7 @@ def silenced(*silences: Silence, action: str = "created", at: Moment = NOW) -> C
     return Changes(silences=[SilenceChange(at=at, action=action, silence=each) for each in silences])
 
 
-QUICK = JournalSettings(
-    write_behind=SECOND // 20, stamp=SECOND // 20, retry=SECOND // 20, patience=SECOND // 2
-)
+QUICK = JournalSettings(write_behind=SECOND // 20, stamp=SECOND // 20, retry=SECOND // 20, patience=MINUTE)
 
 
 @contextlib.asynccontextmanager
@@ -180,13 +178,6 @@ async def journal(
         yield opened
     finally:
         await opened.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until this is so."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def write(where: str, changes: Iterable[Changes]) -> None:

@@ -230,7 +230,6 @@ def test_any_data_with_open_fields_can_be_shown() -> None:
         "{# jinja2 #}{% for a in range(99999) %}{{ 'x' * 100 }}{% endfor %}",
     ],
 )
-@pytest.mark.timeout(10)
 def test_greedy_templates_end_in_an_error(greedy: str) -> None:
     with pytest.raises(TemplateError, match="jinja2"):
         Templates.built_in().render_text(greedy, {}, now=0)

@@ -160,7 +160,6 @@ def test_durations_are_cut_and_rounded_towards_what_go_does(duration: int, step:
         assert abs(rounded - duration) * 2 <= step or abs(rounded) >= 2**63 - 1
 
 
-@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     "greedy",
     [

@@ -75,7 +75,6 @@ class Server:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
             cwd=self.directory,
             env={"PATH": os.environ["PATH"], "HOME": str(self.directory / case.home), "TZ": ZONE},
         )

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.peers import free_port, running
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.live
 
@@ -90,7 +91,7 @@ def _post(url: str, body: object) -> bytes:
 
 def _ask(request: str | urllib.request.Request) -> bytes:
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             found: bytes = answer.read()
     except urllib.error.HTTPError as refused:
         with refused:

@@ -23,7 +23,7 @@ from tests.live.differential.known import KNOWN
 from tests.live.differential.requests import LIVE_SCENES
 from tests.live.peers import version
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.live
 
 EVERY = [*SCENES, *LIVE_SCENES]
 
