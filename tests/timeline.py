@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -190,7 +190,9 @@ class PlayedRecord:
         """The moment the timeline has come to."""
         return self.timeline.now
 
-    def events(self, since: Moment, until: Moment) -> Iterator[Event]:
+    def events(
+        self, since: Moment, until: Moment, *, leave_out: Collection[type[Event]] = ()
+    ) -> Iterator[Event]:
         """What happened, from the beginning."""
         assert since >= 0
         lapses = set()
@@ -203,8 +205,12 @@ class PlayedRecord:
         for known in self.timeline.engine.known.values():
             if known.ends_at > known.updated_at:
                 lapses.add((known.ends_at, known.labels.identity))
-        happened = (event for event in self.timeline.store.events if moment_of(event) < until)
-        return with_lapses(happened, sorted(lapses), min(until, self.timeline.now + 1))
+        happened = [
+            (number, moment_of(event), event)
+            for number, event in enumerate(self.timeline.store.events)
+            if type(event) not in leave_out
+        ]
+        return with_lapses(happened, sorted(lapses), until, min(until, self.timeline.now + 1))
 
     def configuration_at(self, moment: Moment) -> Routing | None:
         """The last configuration up to this moment."""

@@ -22,12 +22,14 @@ class Candidates(Generic[T]):
     """Things found by one of their matchers that ask for a value, or for one of a few (``=~"a|b"``); those without one
     are candidates for every label set.
 
-    A look-up costs one dictionary access for each label, however many things are stored. What it yields may
-    still not match: the caller tests all matchers. A thing may be stored with several matcher lists.
+    A look-up costs one dictionary access for each label, or for each name that is asked for where those are fewer,
+    however many things are stored. What it yields may still not match: the caller tests all matchers. A thing may be stored
+    with several matcher lists.
     """
 
     def __init__(self) -> None:
-        self._by_pair: dict[tuple[str, str], dict[T, None]] = {}
+        # By name and value.
+        self._by_name: dict[str, dict[str, dict[T, None]]] = {}
         self._others: dict[T, None] = {}
 
     def add(self, thing: T, matchers: Matchers) -> None:
@@ -35,25 +37,30 @@ class Candidates(Generic[T]):
         pairs = _pairs(matchers)
         if not pairs:
             self._others[thing] = None
-        for pair in pairs:
-            self._by_pair.setdefault(pair, {})[thing] = None
+        for name, value in pairs:
+            self._by_name.setdefault(name, {}).setdefault(value, {})[thing] = None
 
     def remove(self, thing: T, matchers: Matchers) -> None:
         """Forget a thing that was stored with these matchers."""
         pairs = _pairs(matchers)
         if not pairs:
             self._others.pop(thing, None)
-        for pair in pairs:
-            if pair in self._by_pair:
-                self._by_pair[pair].pop(thing, None)
-                if not self._by_pair[pair]:
-                    del self._by_pair[pair]
+        for name, value in pairs:
+            by_value = self._by_name.get(name, {})
+            if value in by_value:
+                by_value[value].pop(thing, None)
+                if not by_value[value]:
+                    del by_value[value]
+                if not by_value:
+                    del self._by_name[name]
 
     def of(self, labels: Mapping[str, str]) -> Iterator[T]:
         """What may match these labels, in no useful order."""
-        if self._by_pair:
-            for pair in labels.items():
-                found = self._by_pair.get(pair)
+        names = self._by_name if len(self._by_name) < len(labels) else labels
+        for name in names:
+            by_value = self._by_name.get(name)
+            if by_value is not None and name in labels:
+                found = by_value.get(labels[name])
                 if found:
                     yield from found
         yield from self._others

@@ -134,6 +134,8 @@ def resume(engine: Engine, then: Checkpoint) -> None:
             engine.group_by_id[group.id] = group
             for known in group.members:
                 known.groups += (group,)
+                if group.held:
+                    engine.inhibition.ask(known)
             engine.flusher.take_over(group)
 
 

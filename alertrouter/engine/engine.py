@@ -284,12 +284,23 @@ class Engine:
 
     def _take_effect(self, known: Known, changes: Changes, now: Moment) -> bool:
         """Let an alert inhibit, and be a member of its groups; whether it joined any."""
-        if self.inhibition.observe(known):
-            self.flusher.recheck_held(now)
+        self._observe(known, now)
         joined = False
         for route in known.routes:
             joined |= self.put_in_group(known, route, changes, now)
         return joined
+
+    def _observe(self, known: Known, now: Moment) -> None:
+        """Let an alert that is new or changed inhibit others, or no longer: what was decided about these is looked at anew."""
+        targets = self.inhibition.observe(known)
+        if targets is None:
+            self.flusher.recheck_held(now)
+            return
+        for target in targets:
+            for group in target.groups:
+                group.version += 1
+                if group.held:
+                    self.flusher.recheck(group, now)
 
     def retake(self, transition: AlertTransition, changes: Changes, now: Moment) -> Known | None:
         """Take in what the record says became of an alert; the alert, None when it is forgotten.
@@ -317,8 +328,7 @@ class Engine:
         known.ends_at = ends_at
         for group in known.groups:
             group.version += 1
-        if self.inhibition.observe(known):
-            self.flusher.recheck_held(now)
+        self._observe(known, now)
 
     def routes_of(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""

@@ -67,6 +67,10 @@ class Flusher:
         """The earliest timer."""
         return self._timers.next()
 
+    def none_due(self, now: Moment) -> bool:
+        """Whether no timer has come: the quick answer for most moments."""
+        return self._timers.none_before(now)
+
     def join(self, group: AggregationGroup, known: Known) -> bool:
         """Let an alert that is new or changed be a member; whether it was none before."""
         group.version += 1
@@ -101,9 +105,13 @@ class Flusher:
     def recheck_held(self, now: Moment) -> None:
         """Something that mutes may have ended: look at the groups that it kept back."""
         for group in self._held:
-            group.recheck = now
-            if not group.open:
-                self.schedule(group)
+            self.recheck(group, now)
+
+    def recheck(self, group: AggregationGroup, now: Moment) -> None:
+        """What kept this group back may have ended: look at it."""
+        group.recheck = now
+        if not group.open:
+            self.schedule(group)
 
     def clock_set(self, before: Moment, now: Moment) -> Changes:
         """Bring each timer into line with a clock that jumped; what that changed of the groups."""

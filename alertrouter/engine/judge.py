@@ -31,7 +31,12 @@ SHORTEST_DEADLINE = 10 * SECOND
 
 
 class Judge:
-    """Decides by the notification log and by what suppresses; ``suppression`` changes with the configuration."""
+    """Decides by the notification log and by what suppresses; ``suppression`` changes with the configuration.
+
+    ``shows_alerts`` False leaves the alerts out of notifications: for who only asks who is told of whom, and why.
+    """
+
+    shows_alerts = True
 
     def __init__(self, log: NotificationLog, suppression: Suppression) -> None:
         self.suppression = suppression
@@ -79,7 +84,7 @@ class Judge:
         if reason is Reason.ALL_RESOLVED and not integration.send_resolved:
             return Quiet(slot=slot, why_not=NotSent.RESOLVES_NOT_WANTED, muted=_muted(view))
         told = view.firing + resolved if integration.send_resolved else view.firing
-        alerts = tuple(in_display_order([known.as_told(now) for known in told]))
+        alerts = tuple(in_display_order([known.as_told(now) for known in told])) if self.shows_alerts else ()
         firing_at_all = bool(batch.firing) or batch.any_muted_firing
         notification = Notification(
             receiver=slot.receiver,

@@ -33,6 +33,10 @@ class Timers:
         self._drop_stale()
         return self._heap[0][0] if self._heap else None
 
+    def none_before(self, moment: Moment) -> bool:
+        """Whether no timer comes up to this moment; asked often, and answered no when there may be one."""
+        return not self._heap or self._heap[0][0] > moment
+
     def pop_due(self, now: Moment) -> AggregationGroup | None:
         """A group whose timer has come; None when there is none."""
         self._drop_stale()

@@ -6,9 +6,16 @@ Receivers take every message at once. Everything else comes as it is recorded: a
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alertrouter.engine.changes import AlertTransition, SilenceChange
+from alertrouter.delivery.attempt import AttemptRecord
+from alertrouter.engine.changes import (
+    AlertTransition,
+    DecisionRecord,
+    FlushRecord,
+    RenewalRecord,
+    SilenceChange,
+)
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
 from alertrouter.insight.feed import Feed
 from alertrouter.insight.record import Lapsed
@@ -25,6 +32,10 @@ if TYPE_CHECKING:
     from alertrouter.engine.engine import Engine, EngineSettings
     from alertrouter.engine.slot import Slot
     from alertrouter.insight.record import Event
+
+
+#: What a course finds out by itself: a record need not be asked for it.
+FOUND_OUT: frozenset[type[Event]] = frozenset({FlushRecord, RenewalRecord, DecisionRecord, AttemptRecord})
 
 
 class Message(NamedTuple):
@@ -75,6 +86,17 @@ class Course:
         self._stopped_at: Moment | None = None
         self._changed = False
         self._without_intervals = without_intervals
+        self._takers: dict[type[Event], Callable[[Any], None]] = {
+            AlertTransition: self._transition,
+            Lapsed: self._lapsed,
+            SilenceChange: self._silence,
+            Reconfigured: self._reconfigured,
+            Started: self._started,
+            Checkpointed: self._started,
+            Stopped: self._has_stopped,
+            Maintained: self._maintained,
+            ClockSet: self._clock_set,
+        }
 
     @property
     def engine(self) -> Engine:
@@ -86,37 +108,43 @@ class Course:
         """Whether there is an engine yet."""
         return self._feed is not None
 
-    def happened(self, event: Event) -> None:  # noqa: C901 - one case for each kind of event
+    def happened(self, event: Event) -> None:
         """The next event of the record."""
+        take = self._takers.get(type(event))
+        if take is None:
+            return  # what was decided then, and what became of it
         if self._reload is not None and not isinstance(event, Started):
             self._reconfigure()
-        match event:
-            case AlertTransition():
-                if event.alert.labels.identity not in self._without:
-                    self.until(event.at)
-                    self._fed.alert(event)
-            case Lapsed():
-                # What is due before is seen as it was then: the end lies later.
-                self._fed.lapsed(event)
-            case SilenceChange():
-                if event.silence.id not in self._without:
-                    self.until(event.at)
-                    self._fed.silence(event)
-            case Reconfigured():
-                self._reload = event
-            case Started() | Checkpointed():
-                self._started(event)
-            case Stopped():
-                self.until(event.at)
-                self._stopped_at = event.at
-            case Maintained():
-                self.until(event.at)
-                self.engine.maintain(event.at)
-            case ClockSet():
-                self.until(event.before)
-                self.engine.clock_set(event.before, event.at)
-            case _:
-                pass
+        take(event)
+
+    def _transition(self, event: AlertTransition) -> None:
+        if event.alert.labels.identity not in self._without:
+            self.until(event.at)
+            self._fed.alert(event)
+
+    def _lapsed(self, event: Lapsed) -> None:
+        # What is due before is seen as it was then: the end lies later.
+        self._fed.lapsed(event)
+
+    def _silence(self, event: SilenceChange) -> None:
+        if event.silence.id not in self._without:
+            self.until(event.at)
+            self._fed.silence(event)
+
+    def _reconfigured(self, event: Reconfigured) -> None:
+        self._reload = event
+
+    def _has_stopped(self, event: Stopped) -> None:
+        self.until(event.at)
+        self._stopped_at = event.at
+
+    def _maintained(self, event: Maintained) -> None:
+        self.until(event.at)
+        self.engine.maintain(event.at)
+
+    def _clock_set(self, event: ClockSet) -> None:
+        self.until(event.before)
+        self.engine.clock_set(event.before, event.at)
 
     def until(self, moment: Moment) -> None:
         """Let time pass up to this moment, with everything that is due before and at it."""
@@ -127,7 +155,8 @@ class Course:
             self._flush(engine, self._since)
             self._changed = True
             engine.reconfigure(self._routing, self._since)
-        self._flush(engine, moment)
+        if not engine.flusher.none_due(moment):
+            self._flush(engine, moment)
 
     def _flush(self, engine: Engine, moment: Moment) -> None:
         while (due := engine.next_due()) is not None and due <= moment:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.time import SECOND
 from alertrouter.engine.changes import AlertTransition, Transition
-from alertrouter.insight.course import Course, Kept, Message
+from alertrouter.insight.course import FOUND_OUT, Course, Kept, Message
 from alertrouter.insight.ways import routes_tried
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def compare(
 ) -> Differences:
     """Play a record under two configurations; ``before`` None for those that were in force. Raises RecordError."""
     comparison = _Comparison(before, after, since, zone)
-    for event in record.events(since, until):
+    for event in record.events(since, until, leave_out=FOUND_OUT):
         comparison.happened(event)
     return comparison.end(min(until, record.complete_until))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from alertrouter.core.alert import Alert
-from alertrouter.engine.changes import AlertTransition, Changes, Transition
+from alertrouter.engine.changes import Changes, Transition
 from alertrouter.engine.checkpoint import resume
 from alertrouter.engine.engine import Engine
 from alertrouter.engine.view import FAR
@@ -13,7 +13,7 @@ from alertrouter.engine.view import FAR
 if TYPE_CHECKING:
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
-    from alertrouter.engine.changes import SilenceChange
+    from alertrouter.engine.changes import AlertTransition, SilenceChange
     from alertrouter.engine.checkpoint import Checkpoint
     from alertrouter.engine.engine import EngineSettings
     from alertrouter.engine.known import Known
@@ -26,10 +26,11 @@ class Feed:
     """Gives an engine what the record says. Alerts fire without an end until the record tells of one."""
 
     def __init__(self, routing: Routing, settings: EngineSettings, checkpoint: Checkpoint) -> None:
-        self.engine = Engine(routing, settings)
+        self.engine = _engine(routing, settings)
         resume(self.engine, checkpoint)
         self._endless: dict[int, Known] = {}
         self._uncollected: dict[int, AlertTransition] = {}
+        self._changes = Changes()
         for known in self.engine.known.values():
             if known.ends_at > checkpoint.at:
                 known.ends_at = FAR
@@ -38,38 +39,50 @@ class Feed:
     def restart(self, settings: EngineSettings, seen_at: Moment, now: Moment) -> None:
         """Let another engine go on with what this one would have stored."""
         before = self.engine
-        self.engine = Engine(before.routing, settings)
+        self.engine = _engine(before.routing, settings)
         self.engine.load(before.stored_state(seen_at), now)
         self._endless = {
             known.labels.identity: known for known in self.engine.known.values() if known.ends_at == FAR
         }
 
-    def alert(self, transition: AlertTransition) -> Known | None:
-        """What became of an alert; the alert, None when it is forgotten."""
+    def alert(self, transition: AlertTransition) -> None:
+        """What became of an alert."""
+        kind = transition.kind
+        if kind is Transition.EXPIRED:
+            return  # its end passed: see ``lapsed``
         identity = transition.alert.labels.identity
-        if transition.kind in _ENDED:
-            self._endless.pop(identity, None)
-        elif transition.kind is Transition.COLLECTED:
+        if kind is Transition.COLLECTED:
             self._collect(identity, transition)
-            return None
-        elif transition.kind is not Transition.EXPIRED:
-            transition = _endless(transition)
-        known = self.engine.retake(transition, Changes(), transition.at)
-        if known is not None and known.ends_at == FAR:
+            return
+        known = self._retake(transition, transition.at)
+        assert known is not None, "it was not forgotten"
+        if kind in _ENDED:
+            self._endless.pop(identity, None)
+        else:
+            known.ends_at = FAR
             self._endless[identity] = known
-            self._uncollected.pop(identity, None)
+            if self._uncollected:
+                self._uncollected.pop(identity, None)
+
+    def _retake(self, transition: AlertTransition, now: Moment) -> Known | None:
+        changes = self._changes
+        known = self.engine.retake(transition, changes, now)
+        # Nobody remembers what changed: groups that were made or hurried.
+        if changes.groups:
+            changes.groups.clear()
         return known
 
     def _collect(self, identity: int, transition: AlertTransition) -> None:
         """Forget an alert; one that a group still has to tell of, later."""
         self._endless.pop(identity, None)
-        self._uncollected[identity] = transition
-        for waiting, each in list(self._uncollected.items())[:_AT_ONCE]:
-            self.engine.retake(each, Changes(), transition.at)
-            del self._uncollected[waiting]
-            if each.alert.labels in self.engine.known:
+        waiting = self._uncollected
+        waiting[identity] = transition
+        for each in list(islice(waiting, _AT_ONCE)):
+            collected = waiting.pop(each)
+            self._retake(collected, transition.at)
+            if collected.alert.labels in self.engine.known:
                 # To the end of the queue.
-                self._uncollected[waiting] = each
+                waiting[each] = collected
 
     def lapsed(self, lapsed: Lapsed) -> None:
         """The end of an alert passed."""
@@ -82,19 +95,11 @@ class Feed:
         self.engine.retake_silence(change.silence, change.at)
 
 
-def _endless(transition: AlertTransition) -> AlertTransition:
-    alert = transition.alert
-    return AlertTransition(
-        at=transition.at,
-        kind=transition.kind,
-        alert=Alert(
-            labels=alert.labels,
-            annotations=alert.annotations,
-            starts_at=alert.starts_at,
-            ends_at=FAR,
-            updated_at=alert.updated_at,
-        ),
-    )
+def _engine(routing: Routing, settings: EngineSettings) -> Engine:
+    engine = Engine(routing, settings)
+    # Nobody reads the messages.
+    engine.flusher.judge.shows_alerts = False
+    return engine
 
 
 # So many alerts that could not be forgotten yet are looked at again whenever one can.

@@ -17,7 +17,7 @@ from alertrouter.engine.changes import (
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator
 
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
@@ -75,11 +75,15 @@ class Record(Protocol):
     @property
     def complete_until(self) -> Moment: ...
 
-    def events(self, since: Moment, until: Moment) -> Iterator[Event]:
+    def events(
+        self, since: Moment, until: Moment, *, leave_out: Collection[type[Event]] = ()
+    ) -> Iterator[Event]:
         """What happened before ``until``, in order, from the last checkpoint at or before ``since``.
 
         The first is the configuration in force then (``Reconfigured``), the second the checkpoint (``Started`` or
-        ``Checkpointed``). From the oldest checkpoint when all are younger. Raises RecordError.
+        ``Checkpointed``), from the oldest checkpoint when all are younger; what was checkpointed later may be left out, as
+        who has come so far knows it. ``leave_out`` are kinds of lines that are not asked for: reading them takes time.
+        Raises RecordError.
         """
 
     def configuration_at(self, moment: Moment) -> Routing | None:
@@ -98,19 +102,26 @@ def lapses_before(start: Started) -> Iterator[tuple[Moment, int]]:
 
 
 def with_lapses(
-    events: Iterable[Event], lapses: Sequence[tuple[Moment, int]], until: Moment
+    happened: Iterable[tuple[int, Moment, Event]],
+    lapses: Iterable[tuple[Moment, int]],
+    until: Moment,
+    lapsed_until: Moment,
 ) -> Iterator[Event]:
-    """These events, and in their places those ends of alerts (moments and identities, in order) that lie before ``until``."""
-    passed = 0
-    for event in events:
-        at = moment_of(event)
-        while passed < len(lapses) and lapses[passed][0] <= at:
-            yield Lapsed(*lapses[passed])
-            passed += 1
-        yield event
-    for lapse in lapses[passed:]:
-        if lapse[0] < until:
+    """What happened before ``until`` (each with its number and moment), and in their places those ends of alerts (moments and
+    identities, in order) that lie before it, or else before ``lapsed_until``.
+    """
+    coming = iter(lapses)
+    lapse = next(coming, None)
+    for _, at, event in happened:
+        if at >= until:
+            continue
+        while lapse is not None and lapse[0] <= at:
             yield Lapsed(*lapse)
+            lapse = next(coming, None)
+        yield event
+    while lapse is not None and lapse[0] < lapsed_until:
+        yield Lapsed(*lapse)
+        lapse = next(coming, None)
 
 
 def moment_of(event: Event) -> Moment:

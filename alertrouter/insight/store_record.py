@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import heapq
+import sys
 from array import array
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sqlalchemy import func, select
 
 from alertrouter.core.labels import Labels
 from alertrouter.core.time import EARLIEST, LATEST
-from alertrouter.engine.changes import FlushRecord, RenewalRecord, Transition
+from alertrouter.delivery.attempt import AttemptRecord
+from alertrouter.engine.changes import (
+    AlertTransition,
+    DecisionRecord,
+    FlushRecord,
+    RenewalRecord,
+    SilenceChange,
+    Transition,
+)
 from alertrouter.engine.milestones import Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.insight.record import RecordError, lapses_before, moment_of, with_lapses
 from alertrouter.store import rows, tables
 from alertrouter.store.find import labels_of
-from alertrouter.store.milestones import BEGINNINGS, RECONFIGURED, STARTED, to_milestone
+from alertrouter.store.milestones import BEGINNINGS, CHECKPOINTED, RECONFIGURED, STARTED, to_milestone
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Select, Table
 
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
     from alertrouter.insight.record import Event
 
-_Line = TypeVar("_Line")
+# So many numbers of lines are looked at at once.
+_WINDOW = 8192
+# At least so many label sets are kept while the record is read, and as many names of groups; at most twice as many.
+_NAMES = 50_000
+_AT_ONCE = 2000
 
-_PAGE = 5000
-# So many label sets are kept while the record is read, and as many names of groups.
-_MOST_NAMES = 200_000
+_Line = tuple[int, "Moment", "Event | None"]
+_Name = TypeVar("_Name")
 
 
 class StoreRecord:
@@ -40,9 +52,9 @@ class StoreRecord:
     def __init__(self, connection: Connection, name: str) -> None:
         self.name = name
         self._connection = connection
-        self._labels: dict[int, Labels] = {}
-        self._groups: dict[int, GroupId] = {}
-        self._keys: dict[int, str] = {}
+        self._labels: Lately[Labels] = Lately(_NAMES)
+        self._groups: Lately[tuple[GroupId, str]] = Lately(_NAMES)
+        self._reader = rows.AlertReader()
 
     @property
     def complete_from(self) -> Moment | None:
@@ -73,7 +85,9 @@ class StoreRecord:
         assert isinstance(milestone, Reconfigured)
         return milestone.routing
 
-    def events(self, since: Moment, until: Moment) -> Iterator[Event]:
+    def events(
+        self, since: Moment, until: Moment, *, leave_out: Collection[type[Event]] = ()
+    ) -> Iterator[Event]:
         """What happened, from the last checkpoint at or before ``since``."""
         first = self._first(since)
         last = max(self._last(table) for table in tables.NUMBERED)
@@ -85,8 +99,10 @@ class StoreRecord:
                 f"{self.name} tells of no configuration from before its first checkpoint: it is damaged"
             )
         yield to_milestone(row)
-        written = (event for event in self._written(first, last) if moment_of(event) < until)
-        yield from with_lapses(written, self._lapses(first), min(until, self.complete_until + 1))
+        lapsed_until = min(until, self.complete_until + 1)
+        yield from with_lapses(
+            self._happened(first, last, leave_out), self._lapses(first), until, lapsed_until
+        )
 
     def _first(self, since: Moment) -> int:
         """The number of the checkpoint to begin with."""
@@ -104,128 +120,208 @@ class StoreRecord:
     def _last(self, table: Table) -> int:
         return self._connection.execute(select(func.max(table.c.id))).scalar() or 0
 
-    def _written(self, first: int, last: int) -> Iterator[Event]:
-        lines: list[Iterator[tuple[int, Event]]] = [
-            self._lines(tables.milestones, first, last, self._milestones),
-            self._lines(tables.alert_transitions, first, last, self._transitions),
-            self._lines(tables.silence_versions, first, last, _each(rows.to_silence_change)),
-            self._lines(tables.flushes, first, last, self._flushes),
-            self._lines(tables.renewals, first, last, self._renewals),
-            self._lines(tables.decisions, first, last, self._decisions),
-            self._lines(tables.attempts, first, last, self._attempts),
+    def _happened(
+        self, first: int, last: int, leave_out: Collection[type[Event]]
+    ) -> Iterator[tuple[int, Moment, Event]]:
+        """The lines with these numbers, in order, with their moments."""
+        kinds: list[tuple[type[Event], Callable[[int, int], list[_Line]]]] = [
+            (AlertTransition, self._transitions),
+            (FlushRecord, self._flushes),
+            (DecisionRecord, self._decisions),
+            (AttemptRecord, self._attempts),
+            (RenewalRecord, self._renewals),
+            (SilenceChange, self._silences),
         ]
-        for _, event in heapq.merge(*lines, key=_place):
-            yield event
+        reads = [read for kind, read in kinds if kind not in leave_out]
+        begin = first
+        while begin <= last:
+            end = min(begin + _WINDOW, last + 1)
+            lines = self._milestones(begin, end, first)
+            for read in reads:
+                lines += read(begin, end)
+            if not lines:
+                begin = max(end, self._next(end))
+                continue
+            lines.sort(key=_number_of)
+            for number, at, event in lines:
+                if event is None:
+                    # They are large: one is held at a time.
+                    event = self._milestone(number)  # noqa: PLW2901
+                yield number, at, event
+            begin = end
 
-    def _lines(
-        self, table: Table, first: int, last: int, make: Callable[[Sequence[Sequence[Any]]], Iterable[_Line]]
-    ) -> Iterator[tuple[int, _Line]]:
+    def _next(self, begin: int) -> int:
+        """The number of the first line from there on; 0 when there is none."""
+        found = [
+            self._connection.execute(select(func.min(table.c.id)).where(table.c.id >= begin)).scalar()
+            for table in tables.NUMBERED
+        ]
+        return min((number for number in found if number is not None), default=0)
+
+    def _rows(self, table: Table, begin: int, end: int) -> Sequence[Sequence[Any]]:
+        """What these numbers stand for in a table; a row ends with its number."""
         number = table.c.id
-        columns = [*list(table.c)[1:], number]
-        position = first - 1
-        while True:
-            query = select(*columns).where(number > position, number <= last).order_by(number).limit(_PAGE)
-            page = self._connection.execute(query).fetchall()
-            if not page:
-                return
-            yield from zip([row[-1] for row in page], make(page), strict=True)
-            position = page[-1][-1]
+        query = select(*list(table.c)[1:], number).where(number >= begin, number < end)
+        return self._connection.execute(query).fetchall()
 
     # Rows to events
 
-    def _milestones(self, page: Sequence[Sequence[Any]]) -> Iterator[Event]:
-        # One at a time: they are large.
-        return (to_milestone(row[:3]) for row in page)
+    def _milestones(self, begin: int, end: int, first: int) -> list[_Line]:
+        """Their places. Of the checkpoints only the first is asked for: making one takes as long as thousands of lines."""
+        table = tables.milestones.c
+        query = select(table.id, table.at).where(
+            table.id >= begin, table.id < end, (table.id == first) | (table.kind != CHECKPOINTED)
+        )
+        return [(number, at, None) for number, at in self._connection.execute(query)]
 
-    def _transitions(self, page: Sequence[Sequence[Any]]) -> list[Event]:
-        self._learn_labels([row[1] for row in page])
-        labels = self._labels
-        return [rows.to_bare_transition(row, labels[row[1]]) for row in page]
+    def _milestone(self, number: int) -> Event:
+        table = tables.milestones.c
+        row = self._connection.execute(select(*list(table)[1:]).where(table.id == number)).one()
+        return to_milestone(row)
 
-    def _flushes(self, page: Sequence[Sequence[Any]]) -> list[Event]:
-        self._learn_groups([row[1] for row in page])
-        return [FlushRecord(at=row[0], group=self._groups[row[1]], due=row[2], tick=row[3]) for row in page]
+    def _transitions(self, begin: int, end: int) -> list[_Line]:
+        found = self._rows(tables.alert_transitions, begin, end)
+        labels = self._labels.among([row[1] for row in found], self._read_labels)
+        return [(row[-1], row[0], rows.to_bare_transition(row, labels[row[1]])) for row in found]
 
-    def _renewals(self, page: Sequence[Sequence[Any]]) -> list[Event]:
-        self._learn_groups([row[1] for row in page])
-        return [RenewalRecord(row[0], Slot(self._groups[row[1]], row[2], row[3])) for row in page]
+    def _flushes(self, begin: int, end: int) -> list[_Line]:
+        found = self._rows(tables.flushes, begin, end)
+        groups = self._names(found)
+        return [
+            (number, at, FlushRecord(at=at, group=groups[group][0], due=due, tick=tick))
+            for at, group, due, tick, number in found
+        ]
 
-    def _decisions(self, page: Sequence[Sequence[Any]]) -> list[Event]:
-        self._learn_groups([row[1] for row in page])
-        return [rows.to_decision_of(row, self._groups[row[1]], self._keys[row[1]]) for row in page]
+    def _renewals(self, begin: int, end: int) -> list[_Line]:
+        found = self._rows(tables.renewals, begin, end)
+        groups = self._names(found)
+        return [
+            (number, at, RenewalRecord(at, Slot(groups[group][0], receiver, integration)))
+            for at, group, receiver, integration, number in found
+        ]
 
-    def _attempts(self, page: Sequence[Sequence[Any]]) -> list[Event]:
-        self._learn_groups([row[1] for row in page])
-        return [rows.to_attempt_of(row, self._groups[row[1]]) for row in page]
+    def _decisions(self, begin: int, end: int) -> list[_Line]:
+        found = self._rows(tables.decisions, begin, end)
+        groups = self._names(found)
+        return [(row[-1], row[0], rows.to_decision_of(row, *groups[row[1]])) for row in found]
 
-    def _learn_labels(self, identities: Iterable[int]) -> None:
-        if len(self._labels) > _MOST_NAMES:
-            self._labels.clear()
-        unknown = {each for each in identities if each not in self._labels}
-        found = labels_of(self._connection, [rows.unsigned(each) for each in unknown])
-        for identity in unknown:
-            self._labels[identity] = found.get(rows.unsigned(identity), _LOST)
+    def _attempts(self, begin: int, end: int) -> list[_Line]:
+        found = self._rows(tables.attempts, begin, end)
+        groups = self._names(found)
+        attempts = [rows.to_attempt_of(row, groups[row[1]][0]) for row in found]
+        return [(row[-1], moment_of(each), each) for row, each in zip(found, attempts, strict=True)]
 
-    def _learn_groups(self, groups: Iterable[int]) -> None:
-        if len(self._groups) > _MOST_NAMES:
-            self._groups.clear()
-            self._keys.clear()
-        unknown = list({each for each in groups if each not in self._groups})
+    def _silences(self, begin: int, end: int) -> list[_Line]:
+        found = self._rows(tables.silence_versions, begin, end)
+        return [(row[-1], row[0], rows.to_silence_change(row[:-1])) for row in found]
+
+    def _names(self, found: Sequence[Sequence[Any]]) -> Mapping[int, tuple[GroupId, str]]:
+        return self._groups.among([row[1] for row in found], self._read_groups)
+
+    def _read_labels(self, unknown: Collection[int]) -> dict[int, Labels]:
+        # Who reads what is forgotten meanwhile must not keep all texts there ever were.
+        if self._labels.turned:
+            self._reader = rows.AlertReader()
+        found = labels_of(self._connection, [rows.unsigned(each) for each in unknown], self._reader)
+        return {identity: found.get(rows.unsigned(identity), _LOST) for identity in unknown}
+
+    def _read_groups(self, unknown: Collection[int]) -> dict[int, tuple[GroupId, str]]:
+        found = dict.fromkeys(unknown, (GroupId("", Labels()), ""))
         names = tables.group_names.c
-        for begin in range(0, len(unknown), 1000):
+        wanted = list(unknown)
+        for begin in range(0, len(wanted), _AT_ONCE):
             query = select(names.id, names.route, names.labels, names.group_key).where(
-                names.id.in_(unknown[begin : begin + 1000])
+                names.id.in_(wanted[begin : begin + _AT_ONCE])
             )
             for number, route, labels, key in self._connection.execute(query):
-                self._groups[number] = GroupId(route, rows.to_pairs(labels))
-                self._keys[number] = key
-        for number in unknown:
-            self._groups.setdefault(number, GroupId("", Labels()))
-            self._keys.setdefault(number, "")
+                found[number] = (GroupId(sys.intern(route), rows.to_pairs(labels)), key)
+        return found
 
     # Ends that passed
 
-    def _lapses(self, first: int) -> list[tuple[Moment, int]]:
+    def _lapses(self, first: int) -> Iterator[tuple[Moment, int]]:
         """When which alerts ended without another word, in order: those noticed, and those nobody noticed yet."""
-        moments, identities = array("q"), array("Q")
-        for ends_at, identity in self._known_lapses(first):
-            moments.append(ends_at)
-            identities.append(identity)
-        return sorted(set(zip(moments, identities, strict=True)))
+        last = None
+        for lapse in heapq.merge(self._noticed(first), self._unnoticed(), *self._found_by_starts(first)):
+            if lapse != last:
+                last = lapse
+                yield lapse
 
-    def _known_lapses(self, first: int) -> Iterator[tuple[Moment, int]]:
-        transitions = tables.alert_transitions.c
-        noticed = select(transitions.ends_at, transitions.identity).where(
-            transitions.kind == Transition.EXPIRED.value, transitions.id > first
+    def _noticed(self, first: int) -> Iterator[tuple[Moment, int]]:
+        table = tables.alert_transitions.c
+        query = select(table.ends_at, table.identity).where(
+            table.kind == Transition.EXPIRED.value, table.id > first
         )
-        for ends_at, identity in self._connection.execute(noticed):
-            yield ends_at, rows.unsigned(identity)
+        return self._in_order(query, table.ends_at, table.identity)
+
+    def _unnoticed(self) -> Iterator[tuple[Moment, int]]:
         alerts, moved = tables.alerts.c, tables.alert_ends.c
         ends_at = func.coalesce(moved.ends_at, alerts.ends_at)
-        current = (
+        query = (
             select(ends_at, alerts.identity)
             .select_from(
                 alerts.identity.table.outerjoin(moved.identity.table, moved.identity == alerts.identity)
             )
             .where(ends_at > alerts.updated_at, ends_at < LATEST)
         )
-        for end, identity in self._connection.execute(current):
-            yield end, rows.unsigned(identity)
-        # What ended while no process ran, or was not noticed before one was cut off, stands in what the next one loaded.
-        milestones = tables.milestones.c
-        starts = select(*list(milestones)[1:]).where(milestones.kind == STARTED, milestones.id > first)
-        for row in self._connection.execute(starts):
-            start = to_milestone(row)
+        return self._in_order(query, ends_at, alerts.identity)
+
+    def _in_order(
+        self, query: Select[Any], ends_at: ColumnElement[int], identity: ColumnElement[int]
+    ) -> Iterator[tuple[Moment, int]]:
+        """These ends, sorted by the database: there may be as many as the record is long."""
+        # Identities are kept with a sign: those that have it are greater.
+        ordered = query.order_by(ends_at, identity < 0, identity).execution_options(yield_per=_AT_ONCE)
+        for end, who in self._connection.execute(ordered):
+            yield end, rows.unsigned(who)
+
+    def _found_by_starts(self, first: int) -> Iterator[Iterator[tuple[Moment, int]]]:
+        """What ended while no process ran, or was not noticed before one was cut off, as the next one loaded it."""
+        table = tables.milestones.c
+        query = select(table.id).where(table.kind == STARTED, table.id > first).order_by(table.id)
+        for number in self._connection.execute(query).scalars().all():
+            start = self._milestone(number)
             assert isinstance(start, Started)
-            yield from lapses_before(start)
+            lapses = sorted(lapses_before(start))
+            if lapses:
+                # Sixteen bytes each: all starts are looked at before the first event.
+                moments, identities = zip(*lapses, strict=True)
+                yield zip(array("q", moments), array("Q", identities), strict=True)
 
 
-def _place(line: tuple[int, object]) -> int:
+class Lately(Generic[_Name]):
+    """What was looked up lately: at least the last ``least`` things, and at most twice as many."""
+
+    def __init__(self, least: int) -> None:
+        self._least = least
+        self._young: dict[int, _Name] = {}
+        self._old: dict[int, _Name] = {}
+        #: Whether the older half was forgotten by the last look-up.
+        self.turned = False
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def among(
+        self, wanted: Collection[int], find: Callable[[Collection[int]], dict[int, _Name]]
+    ) -> Mapping[int, _Name]:
+        """All that are wanted, and perhaps others. ``find`` is asked for those that are not here."""
+        unknown = set(wanted).difference(self._young)
+        if not unknown:
+            return self._young
+        self.turned = len(self._young) >= self._least
+        if self.turned:
+            unknown = set(wanted)
+            self._young, self._old = {}, self._young
+        known = unknown & self._old.keys()
+        self._young |= {each: self._old.pop(each) for each in known}
+        if len(known) < len(unknown):
+            self._young |= find(unknown - known)
+        return self._young
+
+
+def _number_of(line: _Line) -> int:
     return line[0]
-
-
-def _each(make: Callable[[Sequence[Any]], Event]) -> Callable[[Sequence[Sequence[Any]]], list[Event]]:
-    return lambda page: [make(row[:-1]) for row in page]
 
 
 _number, _at = tables.milestones.c.id, tables.milestones.c.at

@@ -7,7 +7,7 @@ makes of it is found out anew and compared: when a group is due, who is in it, w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alertrouter.core.reason import FailureReason, NotSent
 from alertrouter.core.time import SECOND, format_rfc3339
@@ -25,10 +25,13 @@ from alertrouter.engine.decision import Quiet, Send
 from alertrouter.engine.dedup import seen_resolved
 from alertrouter.engine.judge import identities
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
+from alertrouter.engine.view import FAR
 from alertrouter.insight.feed import Feed
 from alertrouter.insight.record import LAST_MOMENTS, Lapsed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
     from alertrouter.engine.checkpoint import Checkpoint
@@ -42,6 +45,18 @@ if TYPE_CHECKING:
 # A flush that comes later than this is recorded with its own time, whatever it says.
 _LATE = SECOND
 _MOST_TOLD = 1000
+# What comes without time passing before it: a process that ended did nothing until the next began.
+_OUT_OF_TIME = (Started, Lapsed)
+# With more reasons than this in memory, old ones are forgotten.
+_MANY = 1000
+
+
+class _Unsaid(NamedTuple):
+    """That a flush at this moment told an integration nothing, and why."""
+
+    at: Moment
+    tick: Moment
+    why_not: NotSent | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,7 @@ class Verdict:
 def verify(record: Record, since: Moment, until: Moment) -> Verdict:
     """Replay the record and compare. Raises RecordError."""
     reenactment = Reenactment()
-    for event in record.events(since, until):
+    for event in record.events(since, until, leave_out={AttemptRecord}):
         reenactment.happened(event)
     reenactment.end(min(until, record.complete_until))
     return reenactment.verdict
@@ -93,10 +108,27 @@ class Reenactment:
         self._stopped = False
         # Groups whose timer came and that will have something to say, or that are busy: the record tells when.
         self._waiting: dict[GroupId, Moment] = {}
+        # Before this moment none of them needs to be looked at again.
+        self._look_again: Moment = FAR
         # Several for one slot when reloads took its group away and brought it back meanwhile.
         self._sends: dict[Slot, list[Send]] = {}
-        self._quiet: dict[Slot, tuple[Moment, NotSent | None]] = {}
+        self._quiet: dict[Slot, _Unsaid] = {}
         self._closed_at: dict[GroupId, Moment] = {}
+        self._many = _MANY
+        self._takers: dict[type[Event], Callable[[Any], None]] = {
+            AlertTransition: self._transition,
+            Lapsed: self._lapsed,
+            SilenceChange: self._silence,
+            FlushRecord: self._flush,
+            RenewalRecord: self._renew,
+            DecisionRecord: self._decided,
+            Reconfigured: self._reconfigured,
+            Started: self._started,
+            Checkpointed: self._checkpointed,
+            Stopped: self._has_stopped,
+            Maintained: self._maintained,
+            ClockSet: self._clock_set,
+        }
 
     @property
     def engine(self) -> Engine:
@@ -112,47 +144,49 @@ class Reenactment:
     def happened(self, event: Event) -> None:
         """The next event of the record."""
         if isinstance(event, AttemptRecord):
-            return
-        at = event.before if isinstance(event, ClockSet) else event.at
+            return  # what became of a message is told by its decision
         if self._reload is not None and not isinstance(event, Started):
             self._take_configuration()
-        if self._feed is not None and not self._stopped and not isinstance(event, (Started, Lapsed)):
-            self._advance(at)
+        if self._feed is not None and not self._stopped and not isinstance(event, _OUT_OF_TIME):
+            self._advance(
+                event.before if isinstance(event, ClockSet) else event.at,
+                event if isinstance(event, FlushRecord) else None,
+            )
         self.now = event.at
-        self._take(event)
+        self._takers[type(event)](event)
 
-    def _take(self, event: Event) -> None:  # noqa: C901, PLR0912 - one case for each kind of event
-        match event:
-            case AlertTransition():
-                self.verdict.transitions += 1
-                self._fed.alert(event)
-            case Lapsed():
-                self._fed.lapsed(event)
-            case SilenceChange():
-                self._fed.silence(event)
-            case FlushRecord():
-                self._flush(event)
-            case RenewalRecord():
-                self._renew(event)
-            case DecisionRecord():
-                self._decided(event)
-            case Reconfigured():
-                self._reload = event
-            case Started():
-                if self._feed is not None:
-                    self._look_for_missing(self.now if event.seen_at is None else event.seen_at)
-                self._begin(event.settings, event.checkpoint)
-            case Checkpointed():
-                if self._feed is None:
-                    self._begin(event.settings, event.checkpoint)
-            case Stopped():
-                self._look_for_missing(event.at)
-                self._stopped = True
-            case Maintained():
-                self.engine.maintain(event.at)
-            case ClockSet():
-                self._waiting.clear()
-                self.engine.clock_set(event.before, event.at)
+    def _transition(self, event: AlertTransition) -> None:
+        self.verdict.transitions += 1
+        self._fed.alert(event)
+
+    def _lapsed(self, event: Lapsed) -> None:
+        self._fed.lapsed(event)
+
+    def _silence(self, event: SilenceChange) -> None:
+        self._fed.silence(event)
+
+    def _reconfigured(self, event: Reconfigured) -> None:
+        self._reload = event
+
+    def _started(self, event: Started) -> None:
+        if self._feed is not None:
+            self._look_for_missing(self.now if event.seen_at is None else event.seen_at)
+        self._begin(event.settings, event.checkpoint)
+
+    def _checkpointed(self, event: Checkpointed) -> None:
+        if self._feed is None:
+            self._begin(event.settings, event.checkpoint)
+
+    def _has_stopped(self, event: Stopped) -> None:
+        self._look_for_missing(event.at)
+        self._stopped = True
+
+    def _maintained(self, event: Maintained) -> None:
+        self.engine.maintain(event.at)
+
+    def _clock_set(self, event: ClockSet) -> None:
+        self._waiting.clear()
+        self.engine.clock_set(event.before, event.at)
 
     def end(self, until: Moment) -> None:
         """The record is known to be complete up to here."""
@@ -196,47 +230,69 @@ class Reenactment:
 
     # Time
 
-    def _advance(self, to: Moment) -> None:
-        """Let time pass: flushes with nothing to say happen by themselves, the others when the record says."""
+    def _advance(self, to: Moment, coming: FlushRecord | None = None) -> None:
+        """Let time pass: flushes with nothing to say happen by themselves, the others when the record says.
+
+        ``coming`` is the flush that the record tells of next.
+        """
         engine = self.engine
-        while (due := engine.next_due()) is not None and due <= to:
-            group = engine.flusher.pop_due(due)
-            if group is None:
-                break
-            self._due(group, due)
-        if self._waiting:
+        flusher = engine.flusher
+        if not flusher.none_due(to):
+            while (due := engine.next_due()) is not None and due <= to:
+                group = flusher.pop_due(due)
+                if group is None:
+                    break
+                self._due(group, due, coming)
+        if self._waiting and to >= self._look_again:
             self._reconsider(to)
 
-    def _due(self, group: AggregationGroup, now: Moment) -> None:
+    def _wait(self, group: AggregationGroup, since: Moment) -> None:
+        self._waiting[group.id] = since
+        self._look_again = min(self._look_again, since + _LATE)
+
+    def _due(self, group: AggregationGroup, now: Moment, coming: FlushRecord | None) -> None:
         if group.id in self._waiting:
             return
         if group.open or group.closing:
-            self._waiting[group.id] = now
+            self._wait(group, now)
             return
-        if now == group.due and group.quiet_stamp != self.engine.flusher.judge.stamp(group):
-            view = self.engine.flusher.judge.suppression.view(group.route, group.members, now, now)
-            if self._says_something(group, view, now):
-                self._waiting[group.id] = now
+        flusher = self.engine.flusher
+        if now != group.due:
+            if self._has_something_to_say(group, now):
+                self._wait(group, now)
             else:
-                self.engine.flusher.turn_quietly(group, view, now)
-        elif self._has_something_to_say(group, now):
-            self._waiting[group.id] = now
-        else:
+                self._turn(group, now)
+        elif coming is not None and coming.due == now and coming.group == group.id:
+            # What it says is found out by its flush.
+            self._wait(group, now)
+        elif group.quiet_stamp == flusher.judge.stamp(group) and now < group.quiet_until:
             self._turn(group, now)
+        else:
+            view = flusher.judge.suppression.view(group.route, group.members, now, now)
+            if self._says_something(group, view, now):
+                self._wait(group, now)
+            else:
+                flusher.turn_quietly(group, view, now)
 
     def _reconsider(self, now: Moment) -> None:
         """A flush may have come a moment after it was due, when there was nothing to say any more."""
+        again = FAR
         for group_id, since in list(self._waiting.items()):
             group = self.engine.group_by_id.get(group_id)
             if group is None:
                 del self._waiting[group_id]
                 continue
             base = max(since, self._closed_at.get(group_id, since))
-            if group.open or group.closing or now < base + _LATE:
-                continue
-            if not self._has_something_to_say(group, now, due_at=since):
+            if group.open or group.closing:
+                again = min(again, now + _LATE)
+            elif now < base + _LATE:
+                again = min(again, base + _LATE)
+            elif self._has_something_to_say(group, now, due_at=since):
+                again = now
+            else:
                 del self._waiting[group_id]
                 self._turn(group, max(since, group.tick or since))
+        self._look_again = again
 
     def _turn(self, group: AggregationGroup, now: Moment) -> Changes:
         flushes: list[Flush] = []
@@ -246,8 +302,19 @@ class Reenactment:
             for send in flush.sends:
                 self._sends.setdefault(send.slot, []).append(send)
         for record in changes.decisions:
-            self._quiet[record.slot] = (record.tick, record.why_not)
+            self._quiet[record.slot] = _Unsaid(now, record.tick, record.why_not)
+        if len(self._quiet) > self._many or len(self._closed_at) > self._many:
+            self._forget_old(now)
         return changes
+
+    def _forget_old(self, now: Moment) -> None:
+        """Reasons are compared right after their flush, and of groups that are gone nothing is asked."""
+        self._quiet = {
+            slot: unsaid for slot, unsaid in self._quiet.items() if unsaid.at >= now - LAST_MOMENTS
+        }
+        groups = self.engine.group_by_id
+        self._closed_at = {group: at for group, at in self._closed_at.items() if group in groups}
+        self._many = max(_MANY, 2 * len(self._quiet), 2 * len(self._closed_at))
 
     def _has_something_to_say(
         self, group: AggregationGroup, now: Moment, due_at: Moment | None = None
@@ -430,10 +497,10 @@ class Reenactment:
 
     def _stayed_quiet(self, record: DecisionRecord) -> None:
         found = self._quiet.get(record.slot)
-        if found is None or found[0] != record.tick:
+        if found is None or found.tick != record.tick:
             self._differ_about(record, "a replay does not stay quiet then")
-        elif found[1] is not record.why_not:
-            why_not = "" if found[1] is None else found[1].value
+        elif found.why_not is not record.why_not:
+            why_not = "" if found.why_not is None else found.why_not.value
             self._differ_about(record, f"in a replay because: {why_not}")
 
     def _differ_about(self, record: DecisionRecord, what: str) -> None:

@@ -104,9 +104,14 @@ def search(
     return _Search(connection, source, span, wanted, conditions).run()
 
 
-def labels_of(connection: Connection, identities: Collection[int]) -> dict[int, Labels]:
-    """The labels of alerts, current or past, by ``Labels.identity``; of those that are still remembered."""
-    reader = rows.AlertReader()
+def labels_of(
+    connection: Connection, identities: Collection[int], reader: rows.AlertReader | None = None
+) -> dict[int, Labels]:
+    """The labels of alerts, current or past, by ``Labels.identity``; of those that are still remembered.
+
+    A ``reader`` that is used more than once lets them share their texts.
+    """
+    reader = reader or rows.AlertReader()
     return {
         identity: reader.labels(stored, rows.signed(identity))
         for identity, stored in _stored_labels(connection, identities)
