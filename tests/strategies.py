@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -58,3 +60,76 @@ events = st.builds(
 stories = st.lists(events, min_size=1, max_size=14).map(
     lambda story: sorted(story, key=lambda event: event.at)
 )
+
+_seconds = st.sampled_from(["0s", "10s", "30s", "45s", "2m", "5m"])
+_intervals = st.sampled_from(["30s", "1m", "2m", "5m", "10m"])
+_matchers = st.sampled_from(
+    ['sev="warn"', 'sev="crit"', 'group="one"', 'group!="one"', 'name=~"A|D"', 'name="B"', 'team="other"']
+)
+_mutings = st.lists(st.sampled_from(["early", "late"]), max_size=1)
+_receivers = st.sampled_from(["hook", "both", "quiet", "hole"])
+
+
+def _route(children: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"matchers": st.lists(_matchers, min_size=1, max_size=2)},
+        optional={
+            "receiver": _receivers,
+            "continue": st.booleans(),
+            "group_by": st.sampled_from([["alertname"], ["group"], ["sev", "group"], ["..."]]),
+            "group_wait": _seconds,
+            "group_interval": _intervals,
+            "repeat_interval": st.sampled_from(["5m", "20m", "1h"]),
+            "mute_time_intervals": _mutings,
+            "active_time_intervals": _mutings,
+            "routes": children,
+        },
+    )
+
+
+_roots = st.fixed_dictionaries(
+    {
+        "receiver": _receivers,
+        "group_by": st.sampled_from([["alertname"], ["group"], ["..."]]),
+        "group_wait": _seconds,
+        "group_interval": _intervals,
+        "repeat_interval": st.sampled_from(["5m", "20m", "1h"]),
+        "routes": st.lists(_route(st.lists(_route(st.just([])), max_size=2)), max_size=3),
+    }
+)
+_rules = st.lists(
+    st.sampled_from(
+        [
+            {"source_matchers": ['sev="crit"'], "target_matchers": ['sev="warn"'], "equal": ["group"]},
+            {"source_matchers": ['name="B"'], "target_matchers": ['name=~"A|D"'], "equal": []},
+            {"source_matchers": ['name=~"C|D"'], "target_matchers": ['name=~"C|D"'], "equal": ["alertname"]},
+        ]
+    ),
+    max_size=2,
+)
+
+
+def _configuration(root: dict[str, Any], rules: list[dict[str, Any]], wants: list[bool]) -> str:
+    def hook(name: str, wanted: bool) -> dict[str, Any]:
+        return {"url": f"http://{name}.example/", "send_resolved": wanted}
+
+    return json.dumps(
+        {
+            "route": root,
+            "inhibit_rules": rules,
+            "receivers": [
+                {"name": "hook", "webhook_configs": [hook("hook", wants[0])]},
+                {"name": "both", "webhook_configs": [hook("one", wants[1]), hook("two", wants[2])]},
+                {"name": "quiet", "webhook_configs": [hook("quiet", False)]},
+                {"name": "hole"},
+            ],
+            "time_intervals": [
+                {"name": name, "time_intervals": [{"times": [{"start_time": start, "end_time": end}]}]}
+                for name, start, end in (("early", "00:10", "00:30"), ("late", "00:25", "24:00"))
+            ],
+        }
+    )
+
+
+#: Configurations for stories: any tree of a few routes to four receivers, one of which tells nobody.
+configurations = st.builds(_configuration, _roots, _rules, st.lists(st.booleans(), min_size=3, max_size=3))

@@ -232,7 +232,9 @@ class Timeline:
         settings: EngineSettings | None = None,
         answers: Callable[[str, float], Answer] = lambda _to, _at: OK,
         store: Remembered | None = None,
+        witness: Callable[[Timeline], Callable[[], None]] = lambda _: lambda: None,
     ) -> None:
+        """``witness`` is called before whatever is due is flushed, and what it returns right after that."""
         self.settings = settings or EngineSettings()
         self.answers = answers
         self.routing = routing(config, self.settings.mode)
@@ -242,7 +244,10 @@ class Timeline:
         self.sent: list[Sent] = []
         self.notifications: list[tuple[float, Notification]] = []
         self.attempts: list[Attempt] = []
+        self.messages: list[tuple[int, Send]] = []
+        self.lives = 0
         self.flushes: list[Flush] = []
+        self.witness = witness
         self.store = store or Remembered()
         self.suppressed: dict[str, int] = {}
         self._events: list[tuple[Moment, int, Callable[[], None]]] = []
@@ -252,6 +257,7 @@ class Timeline:
         timelines.append(self)
 
     def _begun(self, seen_at: Moment | None) -> None:
+        self.lives += 1
         then = checkpoint(self.engine, self.now)
         assert then is not None, "no group closes at a start"
         self.store.note(Reconfigured(at=self.now, routing=self.engine.routing))
@@ -280,7 +286,9 @@ class Timeline:
             if event is not None and event <= self.now:
                 heapq.heappop(self._events)[2]()
             else:
+                flushed = self.witness(self)
                 flushes, changes = self.engine.flush(self.now)
+                flushed()
                 self.store.apply(changes)
                 for flush in flushes:
                     self._flushed(flush)
@@ -329,6 +337,7 @@ class Timeline:
             return
         if answer.kind == "ok":
             self.notifications.append((seconds(self.now), send.notification))
+            self.messages.append((self.lives, send))
             self.sent.append(_as_sent(seconds(self.now), send))
             self.store.apply(engine.delivered(send, self.now, answer.data, attempts=number))
             self.store.intents.pop(send.slot, None)

@@ -46,6 +46,8 @@ def counts_text(line: Line) -> str:
         "firing": line["firing"]["count"],
         "resolved": line["resolved"]["count"],
         "kept back": line["mutedCount"],
+        # A server of an earlier version does not say.
+        "left out": line.get("leftOutCount", 0),
     }
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
@@ -57,5 +59,7 @@ def attempt_text(attempt: Line) -> str:
 
 
 def kept_back_text(line: Line) -> str:
-    """Each alert that was kept back, and by what."""
-    return "; ".join(f"{alert_text(each['labels'])} by {', '.join(each['by'])}" for each in line["muted"])
+    """Each alert that was kept back, and by what, or that was left out, and why."""
+    kept = [f"{alert_text(each['labels'])} by {', '.join(each['by'])}" for each in line["muted"]]
+    left = [f"{alert_text(each['labels'])}: {each['why']}" for each in line.get("leftOut", ())]
+    return "; ".join(kept + left)

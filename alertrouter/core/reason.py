@@ -30,6 +30,7 @@ class NotSent(StrEnum):
     NOTHING_LEFT = "nothing left to send"  # it was due, and then was not before it was sent
     ROUTE_GONE = "route is gone"
     FAILED = "failed"
+    UNKNOWN = "outcome unknown"  # the process ended while the message was on its way; never written down
 
 
 class MutedBy(StrEnum):

@@ -106,10 +106,13 @@ class Outcome(StrEnum):
 
 @value_class(frozen=True, slots=True, kw_only=True)
 class DecisionRecord:
-    """One line of the decision history: what became of a message, or why there was none if the reason is a new one.
+    """One line of the decision history: what became of a message, or why there was none if a reason is a new one.
 
     ``why_not`` is set unless something was sent. ``muted`` maps an alert's identity to what keeps it back, for
-    people: ``silence:<id>``, ``inhibition:<rule>:<source fingerprint>``, ``interval:<name>``.
+    people: ``silence:<id>``, ``inhibition:<rule>:<source fingerprint>``, ``interval:<name>``; ``left_out`` maps those of
+    which nothing is said although nothing mutes them to the reason. The line of a message (it has attempts, or was
+    withdrawn) names every member of its group. Where nothing was due, only those are named of whom something else is true
+    than the line before told; of the others that still holds, or all was said with the last message.
     """
 
     at: Moment
@@ -123,6 +126,7 @@ class DecisionRecord:
     firing: Sequence[int] = ()
     resolved: Sequence[int] = ()
     muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    left_out: Mapping[int, NotSent] = field(default_factory=dict)
     attempts: int = 0
     error: str = ""
     failure: FailureReason | None = None

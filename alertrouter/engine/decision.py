@@ -23,7 +23,8 @@ class Send:
     """A message that is due.
 
     ``revision`` is that of the log entry it was decided on (0: none). ``deadline`` is when attempts must end.
-    ``firing``, ``resolved`` and ``pending`` are what the log will say once it is delivered.
+    ``firing``, ``resolved`` and ``pending`` are what the log will say once it is delivered. ``muted``: members that are kept
+    back, and by what; ``left_out``: those of which the message says nothing although nothing mutes them, and why.
     """
 
     slot: Slot
@@ -38,6 +39,7 @@ class Send:
     resolved: frozenset[int]
     pending: frozenset[int]
     muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    left_out: Mapping[int, NotSent] = field(default_factory=dict)
     # What the decision rests on; while the same and before `valid_until` it need not be taken again.
     stamp: tuple[int, ...] = ()
     valid_until: Moment = 0
@@ -54,11 +56,16 @@ class Send:
 
 @value_class(frozen=True, slots=True, kw_only=True)
 class Quiet:
-    """Nothing is to be sent, and why."""
+    """Nothing is to be sent, and why.
+
+    ``muted``: members that are kept back, and by what; ``left_out``: why nothing is said of others. Of members in neither
+    of them all was said before.
+    """
 
     slot: Slot
     why_not: NotSent
     muted: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    left_out: Mapping[int, NotSent] = field(default_factory=dict)
 
 
 @value_class(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,8 @@ class Flusher:
         del group.members[known]
         known.leave(group)
         group.version += 1
+        for slot, written in group.records.items():
+            group.records[slot] = written.without(known.labels.identity)
 
     def remove(self, group: AggregationGroup, changes: Changes) -> None:
         """Forget a group that has no members left, or no route."""
@@ -187,6 +189,7 @@ class Flusher:
         self._note_expired(group, changes, now)
         view = self.judge.suppression.view(group.route, group.members, now, tick)
         group.muted = frozenset(view.muted)
+        group.seen = self._sight(now)
         if self.events is not None and view.muted:
             tell_muted(self.events, view, self.judge.suppression, now)
         group.seen_resolved = [(known, known.updated_at) for known in group.members if known.ends_at <= now]
@@ -195,7 +198,10 @@ class Flusher:
         logged: list[Integration] = []
         if not group.route.receiver.integrations:
             slot = Slot(group.id, group.route.receiver.name, "")
-            record_quiet(group, Quiet(slot=slot, why_not=NotSent.NO_INTEGRATION), changes, now)
+            nobody = dict.fromkeys(identities(group.members), NotSent.NO_INTEGRATION)
+            record_quiet(
+                group, Quiet(slot=slot, why_not=NotSent.NO_INTEGRATION, left_out=nobody), changes, now
+            )
         for slot, integration in group.slots():
             decision = self.judge.decide(group, slot, integration, view, now, tick)
             if isinstance(decision, Quiet):
@@ -226,6 +232,7 @@ class Flusher:
         group.due += group.route.group_interval
         group.recheck = None
         group.muted = frozenset(view.muted)
+        group.seen = self._sight(now)
         group.seen_resolved = []
         group.failed = False
         self._hold(group, view, now, sending=False)
@@ -339,7 +346,6 @@ class Flusher:
             changes,
             now,
             attempts=attempts,
-            why_not=NotSent.FAILED,
             failure=failure,
             error=error,
         )
@@ -358,7 +364,7 @@ class Flusher:
             changes,
             now,
             attempts=attempts,
-            why_not=quiet.why_not,
+            quiet=quiet,
         )
         self._close(send, changes, now)
         return changes
@@ -406,10 +412,24 @@ class Flusher:
             for slot, integration in group.slots()
         )
 
+    def _sight(self, now: Moment) -> tuple[int, ...]:
+        """By what a flush finds out who is muted; the last is until when time alone mutes nobody else."""
+        suppression = self.judge.suppression
+        next_silence = suppression.silences.next_start(now)
+        return (
+            suppression.silences.version,
+            suppression.inhibition.version,
+            self.judge.generation,
+            FAR if next_silence is None else next_silence,
+        )
+
     def _note_quiet(self, group: AggregationGroup, now: Moment) -> None:
         """Find out how long a flush would say nothing if nothing changes, so that it need not look."""
         route = group.route
         group.quiet_stamp = ()
+        seen, group.seen = group.seen, ()
+        if not seen or now >= seen[-1] or seen[:-1] != self._sight(now)[:-1]:
+            return  # something may mute them since the flush began
         if group.muted or route.active_time_intervals or route.mute_time_intervals:
             return
         until = min(known.ends_at for known in group.members)

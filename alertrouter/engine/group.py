@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.engine.decision import Send
     from alertrouter.engine.known import Known
+    from alertrouter.engine.record import Written
 
 
 RESEND_GRACE = 90 * SECOND
@@ -29,7 +30,8 @@ class AggregationGroup:
     ``due`` is the next flush and ``recheck`` an earlier moment at which a group that is held back may have become
     free (D10). ``version`` counts changes of members. ``open`` holds the sends of the running flush; while there are
     any, no other flush begins. ``seen_resolved`` are the members that were resolved when the running flush began, with
-    the time of their last report. ``muted`` are the members that the last flush kept back.
+    the time of their last report, and ``seen`` what it found out by who is muted. ``muted`` are the members that the last
+    flush kept back.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class AggregationGroup:
         "recheck",
         "records",
         "route",
+        "seen",
         "seen_resolved",
         "settled_at",
         "tick",
@@ -78,11 +81,12 @@ class AggregationGroup:
         self.open: dict[Slot, Send] = {}
         self.failed = False
         self.overdue = False
+        self.seen: tuple[int, ...] = ()
         self.seen_resolved: list[tuple[Known, Moment]] = []
         self.muted: frozenset[Known] = frozenset()
         self.quiet_stamp: tuple[int, ...] = ()
         self.quiet_until: Moment = 0
-        self.records: dict[Slot, object] = {}
+        self.records: dict[Slot, Written] = {}
         self._slots: Sequence[tuple[Slot, Integration]] | None = None
 
     def slots(self) -> Sequence[tuple[Slot, Integration]]:

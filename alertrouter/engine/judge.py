@@ -41,12 +41,12 @@ class Judge:
     def __init__(self, log: NotificationLog, suppression: Suppression) -> None:
         self.suppression = suppression
         self._log = log
-        self._generation = 0
+        self.generation = 0
 
     def reconfigured(self, suppression: Suppression) -> None:
         """Decide by another configuration from now on."""
         self.suppression = suppression
-        self._generation += 1
+        self.generation += 1
 
     def decide(
         self,
@@ -80,9 +80,13 @@ class Judge:
             tick=tick,
         )
         if reason is None:
-            return Quiet(slot=slot, why_not=_why_not(entry, batch), muted=_muted(view))
+            left_out = _left_out(entry, view.resolved, send_resolved=integration.send_resolved)
+            return Quiet(slot=slot, why_not=_why_not(entry, batch), muted=_muted(view), left_out=left_out)
         if reason is Reason.ALL_RESOLVED and not integration.send_resolved:
-            return Quiet(slot=slot, why_not=NotSent.RESOLVES_NOT_WANTED, muted=_muted(view))
+            left_out = _left_out(entry, resolved, send_resolved=False)
+            return Quiet(
+                slot=slot, why_not=NotSent.RESOLVES_NOT_WANTED, muted=_muted(view), left_out=left_out
+            )
         told = view.firing + resolved if integration.send_resolved else view.firing
         alerts = tuple(in_display_order([known.as_told(now) for known in told])) if self.shows_alerts else ()
         firing_at_all = bool(batch.firing) or batch.any_muted_firing
@@ -112,6 +116,7 @@ class Judge:
             resolved=batch.resolved,
             pending=self.pending(group, entry, batch),
             muted=_muted(view),
+            left_out={} if integration.send_resolved else _left_out(entry, resolved, send_resolved=False),
             stamp=self.stamp(group),
             valid_until=self._valid_until(group, view, now),
         )
@@ -129,7 +134,7 @@ class Judge:
             group.version,
             self.suppression.silences.version,
             self.suppression.inhibition.version,
-            self._generation,
+            self.generation,
         )
 
     def _valid_until(self, group: AggregationGroup, view: View, now: Moment) -> Moment:
@@ -146,6 +151,20 @@ def _why_not(entry: LogEntry | None, batch: Batch) -> NotSent:
     if batch.firing:
         return NotSent.DEDUPLICATED
     return NotSent.NOTHING_TO_ANNOUNCE if entry is None or not entry.announced else NotSent.DEDUPLICATED
+
+
+def _left_out(
+    entry: LogEntry | None, resolved: Sequence[Known], *, send_resolved: bool
+) -> dict[int, NotSent]:
+    """Why nothing is said of these resolved members; those are left out of whom it was said before."""
+    left_out = {}
+    for known in resolved:
+        identity = known.labels.identity
+        if entry is None or (identity not in entry.announced and identity not in entry.resolved):
+            left_out[identity] = NotSent.NOTHING_TO_ANNOUNCE
+        elif not send_resolved:
+            left_out[identity] = NotSent.RESOLVES_NOT_WANTED
+    return left_out
 
 
 def identities(members: Iterable[Known]) -> frozenset[int]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from alertrouter.core.route import Route
+    from alertrouter.core.silence import Silence
     from alertrouter.core.time import Moment
     from alertrouter.core.time_interval import TimeInterval
     from alertrouter.engine.inhibition import InhibitionIndex
@@ -76,10 +77,14 @@ class Suppression:
                 for known in left:
                     self._mute(view, known, muted_by, causes, until, now)
                 left = []
+        last: tuple[Silence, ...] = ()
+        causes = ()
         for known in left:
             silences = self.silences.covering(known, now)
             if silences:
-                causes = tuple([f"silence:{silence.id}" for silence in silences])
+                if silences != last:
+                    # One for all that the same silences mute: it is remembered with the group.
+                    last, causes = silences, tuple([f"silence:{silence.id}" for silence in silences])
                 until = max(silence.ends_at for silence in silences) + 1
                 self._mute(view, known, MutedBy.SILENCE, causes, until, now)
             elif known.ends_at <= now:

@@ -50,11 +50,11 @@ class Message(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A flush that told an integration nothing, for a new reason. ``muted``: by identity, what kept the alert back."""
+    """Whom a flush did not tell an integration of, for a new reason. ``muted``: by identity, what kept the alert back."""
 
     at: Moment
     slot: Slot
-    why_not: NotSent
+    why_not: NotSent | None
     muted: Mapping[int, Sequence[str]]
 
 
@@ -165,6 +165,8 @@ class Course:
                 self._keep(changes)
             for flush in flushes:
                 for send in flush.sends:
+                    if self._kept is not None and send.muted:
+                        self._kept(Kept(due, send.slot, None, send.muted))
                     self._told(
                         Message(
                             due,

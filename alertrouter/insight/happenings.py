@@ -50,19 +50,22 @@ def read(connection: Connection, after: int, limit: int) -> tuple[list[Happening
     lines, horizon = history.happened_after(connection, after, limit)
     decisions = [line for _, line in lines if isinstance(line, DecisionRecord)]
     shown = past.show_decisions(connection, history.Page(decisions, None)).lines
-    about = {each for line in decisions for each in (*line.firing, *line.resolved, *line.muted)}
+    about = {each for line in decisions for each in _members(line)}
     labels = history.labels_of(connection, about)
     notifications = iter(zip(decisions, shown, strict=True))
     made = []
     for number, line in lines:
         if isinstance(line, DecisionRecord):
             decision, notification = next(notifications)
-            members = (*decision.firing, *decision.resolved, *decision.muted)
-            found = [labels[each] for each in members if each in labels]
+            found = [labels[each] for each in _members(decision) if each in labels]
             made.append(_line(number, "notification", notification, found))
         else:
             made.append(_other(number, line))
     return made, horizon
+
+
+def _members(line: DecisionRecord) -> Sequence[int]:
+    return (*line.firing, *line.resolved, *line.muted, *line.left_out)
 
 
 def _other(number: int, line: Any) -> Happening:

@@ -154,7 +154,7 @@ def show_decisions(connection: Connection, page: Page[DecisionRecord]) -> past.P
     tried = history.attempts_of(connection, page.lines)
     shown: set[int] = set()
     for line in page.lines:
-        for members in (line.firing, line.resolved, list(line.muted)):
+        for members in (line.firing, line.resolved, list(line.muted), list(line.left_out)):
             shown.update(members[:_MEMBERS])
     labels = history.labels_of(connection, shown)
     return _shown(page, lambda line: _notification(line, tried.get(history.decision_key(line), ()), labels))
@@ -227,6 +227,11 @@ def _notification(
             for identity, by in list(line.muted.items())[:_MEMBERS]
         ],
         muted_count=len(line.muted),
+        left_out=[
+            past.LeftOut(labels=dict(labels.get(identity, {})), why=why.value)
+            for identity, why in list(line.left_out.items())[:_MEMBERS]
+        ],
+        left_out_count=len(line.left_out),
         attempts=[_attempt(each) for each in tried],
         error=line.error,
         failure=line.failure.value if line.failure else "",

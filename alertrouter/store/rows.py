@@ -121,7 +121,23 @@ def to_identities(stored: bytes) -> array[int]:
 
 def muted_identities(stored: str | None) -> Iterable[int]:
     """The alerts in the ``muted`` column of a decision."""
-    return map(int, _muted(stored)) if stored else ()
+    if not stored:
+        return
+    for key, texts in _muted(stored).items():
+        if key in _NOT_SENT:
+            yield from map(int, texts)
+        else:
+            yield int(key)
+
+
+def _not_told(record: DecisionRecord) -> str | None:
+    """The ``muted`` column: by alert what keeps it back, and by reason the alerts that are left out otherwise."""
+    if not record.muted and not record.left_out:
+        return None
+    texts = {str(identity): list(causes) for identity, causes in record.muted.items()}
+    for identity, why in record.left_out.items():
+        texts.setdefault(why.value, []).append(str(identity))
+    return json_text(texts)
 
 
 def label_pairs(stored: str) -> dict[str, str]:
@@ -489,7 +505,6 @@ def to_intent(row: Sequence[Any]) -> Slot:
 
 def decision_row(record: DecisionRecord) -> Row:
     """``decisions`` without the number."""
-    muted = {str(identity): list(causes) for identity, causes in record.muted.items()}
     return (
         record.at,
         group_id(record.slot.group),
@@ -502,7 +517,7 @@ def decision_row(record: DecisionRecord) -> Row:
         record.why_not.value if record.why_not else None,
         identities(record.firing),
         identities(record.resolved),
-        json_text(muted) if muted else None,
+        _not_told(record),
         record.attempts,
         plain(record.error),
         record.failure.value if record.failure else None,
@@ -533,7 +548,15 @@ def to_decision_of(row: Sequence[Any], group: GroupId, group_key: str) -> Decisi
         why_not=_member(_NOT_SENT, why_not) if why_not else None,
         firing=tuple(to_identities(firing)),
         resolved=tuple(to_identities(resolved)),
-        muted={int(identity): because for identity, because in causes.items()},
+        muted={int(key): texts for key, texts in causes.items() if key not in _NOT_SENT},
+        left_out={
+            int(identity): _NOT_SENT[key]
+            for key, texts in causes.items()
+            if key in _NOT_SENT
+            for identity in texts
+        }
+        if causes
+        else {},
         attempts=attempts,
         error=error,
         failure=FailureReason(failure) if failure else None,

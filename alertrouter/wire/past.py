@@ -47,6 +47,13 @@ class Muted(Shape):
     by: list[str]
 
 
+class LeftOut(Shape):
+    """An alert of which nothing was said although nothing kept it back, and why: as a ``whyNot``."""
+
+    labels: dict[str, str]
+    why: str
+
+
 class Attempt(Shape):
     """One attempt to send. ``error`` is empty when it went through."""
 
@@ -61,7 +68,8 @@ class NotificationLine(Shape):
     """What a flush decided for one integration. ``outcome``: sent, logged, not sent or failed.
 
     ``reason`` says why something was due, ``whyNot`` why nothing was sent; ``failure`` is the kind of ``error``.
-    ``muted`` has a hundred alerts at most, ``mutedCount`` counts them all.
+    ``muted`` and ``leftOut`` have a hundred alerts at most, the counts count them all. Where nothing was due, ``muted`` and
+    ``leftOut`` name those of whom something else is true than before.
     """
 
     at: str
@@ -78,6 +86,8 @@ class NotificationLine(Shape):
     resolved: Members
     muted: list[Muted]
     muted_count: int
+    left_out: list[LeftOut]
+    left_out_count: int
     attempts: list[Attempt]
     error: str
     failure: str

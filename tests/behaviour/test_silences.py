@@ -12,7 +12,7 @@ from alertrouter.core.reason import NotSent, Reason
 from alertrouter.core.silence import InvalidSilence, SilenceNotFound, SilenceState, list_order
 from alertrouter.core.time import HOUR
 from alertrouter.engine.engine import EngineSettings
-from tests.timeline import HOOK, Timeline, moment, sent
+from tests.timeline import HOOK, Answer, Timeline, moment, sent
 
 
 def test_b117_a_silence_shows_at_once_and_acts_at_the_next_flush() -> None:
@@ -324,3 +324,37 @@ def test_why_a_silenced_alert_was_not_sent_is_recorded_with_the_silence() -> Non
     assert record.why_not is NotSent.SILENCED
     assert list(record.muted.values()) == [(f"silence:{silence.id}",)]
     assert t.suppressed["silence"] >= 1
+
+
+def test_a_silence_made_while_a_message_is_on_its_way_acts_at_the_next_flush() -> None:
+    t = Timeline(answers=lambda _to, _at: Answer(after=20))
+    t.at(0).fire("A")
+    silence = t.at(40).silence('name="A"', ends=5000)
+    t.until(340)
+    assert t.sent == [sent(50, Reason.FIRST, firing="A")]
+    assert t.engine.alert_states(t.now) == {"active": 0, "suppressed": 1, "unprocessed": 0}
+    assert list(t.store.decisions[-1].muted.values()) == [(f"silence:{silence.id}",)]
+
+
+def test_each_alert_that_a_silence_comes_to_cover_is_recorded_once() -> None:
+    t = Timeline()
+    silence = t.at(0).silence('name=~"A|B"', ends=5000)
+    t.fire("A")
+    t.at(400).fire("B")
+    t.until(3000)
+    a, b = (known.labels.identity for known in t.engine.known.values())
+    by = (f"silence:{silence.id}",)
+    assert [dict(record.muted) for record in t.store.decisions] == [{a: by}, {b: by}]
+
+
+def test_an_alert_that_is_free_again_and_was_told_of_before_is_recorded() -> None:
+    t = Timeline()
+    t.at(0).fire("A").fire("B")
+    silence = t.at(100).silence('name="A"', ends=500)
+    t.until(1000)
+    a = next(known.labels.identity for known in t.engine.known.values() if known.labels["name"] == "A")
+    assert [(record.why_not, dict(record.muted), dict(record.left_out)) for record in t.store.decisions] == [
+        (None, {}, {}),
+        (NotSent.DEDUPLICATED, {a: (f"silence:{silence.id}",)}, {}),
+        (NotSent.DEDUPLICATED, {}, {a: NotSent.DEDUPLICATED}),
+    ]

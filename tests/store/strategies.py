@@ -139,6 +139,7 @@ decisions = st.builds(
     firing=st.lists(identities, max_size=3).map(tuple),
     resolved=st.lists(identities, max_size=3).map(tuple),
     muted=st.dictionaries(identities, st.lists(text, max_size=2), max_size=2),
+    left_out=st.dictionaries(identities, st.sampled_from(NotSent), max_size=2),
     attempts=st.integers(0, 100),
     error=stored_text,
     failure=st.none() | st.sampled_from(FailureReason),
