@@ -83,7 +83,7 @@ def _lines(connection: Connection, first: int, since: Moment) -> Iterator[bytes]
     }
     yield _encode(header)
     meta = tables.meta.c
-    yield from _table(connection, tables.meta, meta.name == "seen_at")
+    yield from _table(connection, tables.meta, meta.name.in_(["seen_at", "stopped_at"]))
     mentioned: set[int] = set()
     groups: set[int] = set()
     for table in LINES:

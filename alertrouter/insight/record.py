@@ -63,7 +63,8 @@ class Record(Protocol):
     """What happened, readable any number of times.
 
     ``complete_from`` is the moment of the oldest checkpoint: from then on a replay is exact; None when there is none yet.
-    ``complete_until`` is up to when everything that happened is known to be in the record. ``name`` is for people.
+    ``complete_until`` is up to when everything that happened is known to be in the record, but for what heartbeats may have
+    moved in the last moments of a process that was cut off. ``name`` is for people.
     """
 
     @property

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import func, select
 
 from alertrouter.core.labels import Labels
-from alertrouter.core.time import EARLIEST, LATEST
+from alertrouter.core.time import EARLIEST
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
@@ -22,7 +22,7 @@ from alertrouter.engine.changes import (
 )
 from alertrouter.engine.milestones import Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
-from alertrouter.insight.record import RecordError, lapses_before, moment_of, with_lapses
+from alertrouter.insight.record import LAST_MOMENTS, RecordError, lapses_before, moment_of, with_lapses
 from alertrouter.store import rows, tables
 from alertrouter.store.find import labels_of
 from alertrouter.store.milestones import BEGINNINGS, CHECKPOINTED, RECONFIGURED, STARTED, to_milestone
@@ -65,9 +65,21 @@ class StoreRecord:
     @property
     def complete_until(self) -> Moment:
         """When it was last noted that everything is written."""
+        found = self._meta("seen_at")
+        return EARLIEST if found is None else found
+
+    @property
+    def _ends_known_until(self) -> Moment:
+        """Up to when it is certain that an alert whose end passed had not been reported again.
+
+        Ends that heartbeats move are written some seconds later, and not at all by a process that is cut off.
+        """
+        return self.complete_until - (LAST_MOMENTS if self._meta("stopped_at") is None else 0)
+
+    def _meta(self, name: str) -> Moment | None:
         meta = tables.meta.c
-        found = self._connection.execute(select(meta.value).where(meta.name == "seen_at")).scalar()
-        return EARLIEST if found is None else int(found)
+        found = self._connection.execute(select(meta.value).where(meta.name == name)).scalar()
+        return None if found is None else int(found)
 
     def configuration_at(self, moment: Moment) -> Routing | None:
         """The routing in force at this moment."""
@@ -262,7 +274,7 @@ class StoreRecord:
             .select_from(
                 alerts.identity.table.outerjoin(moved.identity.table, moved.identity == alerts.identity)
             )
-            .where(ends_at > alerts.updated_at, ends_at < LATEST)
+            .where(ends_at > alerts.updated_at, ends_at <= self._ends_known_until)
         )
         return self._in_order(query, ends_at, alerts.identity)
 
