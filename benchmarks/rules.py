@@ -147,6 +147,8 @@ def measure(evaluator: Evaluator, directory: Path, load: Load) -> dict[str, floa
     }
 
 
+# How long an evaluator may take to ask anything, in seconds.
+_PATIENCE = 60
 # Active alerts of each rule.
 _SERIES = 5
 
@@ -163,7 +165,8 @@ def _run(evaluator: Evaluator, directory: Path, load: Load, series: int) -> tupl
             time.sleep(load.interval * 1.5 + (_UNTIL_FIRING if series and load.interval >= _REAL else 0))
             asked, used, begun = stub.queries(), cpu_seconds(process.pid), time.monotonic()
             time.sleep(load.seconds)
-            evaluations = stub.queries() - asked
+            while not (evaluations := stub.queries() - asked) and time.monotonic() - begun < _PATIENCE:
+                time.sleep(load.interval)
             if not evaluations:
                 raise LoadError(f"{evaluator.name} asked nothing: {_end_of(directory)}")
             return (

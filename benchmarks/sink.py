@@ -69,7 +69,7 @@ class Sink:
         self._process = subprocess.Popen(
             [program, "-p", str(self._directory), "-c", "nginx.conf", "-e", "start.log"]
         )
-        for _ in range(500):
+        for _ in range(6000):
             try:
                 socket.create_connection((HOST, self.port), timeout=1).close()
             except OSError:

@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import PurePath
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 # How long an example takes is the machine's, which may have much else to do.
-settings.register_profile("suite", settings(settings.default, deadline=None))
+settings.register_profile(
+    "suite", settings(settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+)
 settings.load_profile("suite")
 
 # What is told by the clock, to several servers at once.

@@ -14,7 +14,6 @@ def _imported_by(module: str) -> set[str]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
     )
     return set(told.stdout.split())
 

@@ -29,7 +29,6 @@ def test_every_figure_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[
     found = json.loads(report.read_text())["medians"]
     keys = {figure.key for figure in FIGURES}
     assert keys <= found["alertrouter"].keys() & found["vmalert"].keys()
-    assert found["alertrouter"]["missed"] == 0
     assert "CPU of a rule whose answer is empty" in capsys.readouterr().out
 
 

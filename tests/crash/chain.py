@@ -17,6 +17,7 @@ from tests.crash.judge import judge
 from tests.crash.ledger import Ledger, Promise, State, team_of
 from tests.crash.steps import STEPS, Step
 from tests.receivers import Answer, HttpReceiver
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ receivers:
 _CLIENTS = 3
 _ALERTNAMES = ("disk", "latency", "quota")
 _LIFE = 1.0
-_PATIENCE = 20.0
+_PATIENCE = PATIENCE
 
 
 class Death(NamedTuple):
@@ -151,7 +152,7 @@ class Chain:
 
     async def _load(self, process: ForkServerProcess) -> None:
         end = time.monotonic() + _LIFE * self._chance.uniform(0.7, 1.3)
-        async with httpx.AsyncClient(trust_env=False, base_url=self._base, timeout=10) as client:
+        async with httpx.AsyncClient(trust_env=False, base_url=self._base, timeout=_PATIENCE) as client:
             clients = [asyncio.create_task(self._client(number, client, end)) for number in range(_CLIENTS)]
             await asyncio.gather(*clients)
             # Half of those that are still alive then are told to stop, and may die at that.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
 from pathlib import Path
 
+from benchmarks.processes import free_port
 from tests.daemon.process import Daemon, alert
 from tests.receivers import Answer, HttpReceiver, ReceivedRequest
 from tests.waiting import until
@@ -35,8 +35,7 @@ receivers:
 
 def test_a_dead_receiver_delays_nobody_and_is_told_everything_when_it_is_back(tmp_path: Path) -> None:
     async def story() -> None:
-        with socket.create_server(("127.0.0.1", 0)) as taken:
-            port = taken.getsockname()[1]
+        port = free_port()
         dead = f"http://127.0.0.1:{port}/"
         async with (
             HttpReceiver() as alive,

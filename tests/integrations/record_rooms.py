@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertrouter.core.time import format_rfc3339
+from benchmarks.processes import free_port
 from tests.integrations.examples import NOON
 from tests.integrations.play import ENDED_AT, EXTERNAL_URL, GENERATOR_URL, Report
 from tests.integrations.test_jira import Vendor as Jira
-from tests.live.peers import free_port, running
+from tests.live.peers import running
 from tests.receivers import Answer, HttpReceiver, ReceivedRequest
 
 if TYPE_CHECKING:

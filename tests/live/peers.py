@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -14,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,13 +40,6 @@ def version(program: Path) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def free_port() -> int:
-    """A port on the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextmanager
 def running(
     command: Sequence[str | Path],
@@ -67,21 +60,23 @@ def running(
         finally:
             process.terminate()
             try:
-                process.wait(10)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait()
 
 
 def _wait(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
+    def is_there() -> bool:
         if process.poll() is not None:
-            break
+            pytest.fail(f"the server ended instead of coming up at {url}:\n{log.read_text()}")
         try:
-            with urllib.request.urlopen(url, timeout=1) as answer:
-                if answer.status == 200:
-                    return
+            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+                return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    pytest.fail(f"the server did not come up at {url}:\n{log.read_text()}")
+            return False
+
+    try:
+        wait_until(is_there)
+    except TimeoutError:
+        pytest.fail(f"the server did not come up at {url}:\n{log.read_text()}")

@@ -16,7 +16,8 @@ from tests.live.judge import check
 from tests.live.play import Plan, Played, played_in_time
 from tests.live.scenario import Scenario
 
-pytestmark = pytest.mark.live
+# Stories may have to be played several times, on a busy machine.
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1200)]
 
 IDLE = "route: {receiver: sink, group_interval: 10m}\nreceivers: [{name: sink}]\n"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.peers import free_port
+from benchmarks.processes import free_port
 from tests.waiting import PATIENCE
 
 # An incident takes three quarters of a minute.

@@ -20,10 +20,15 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from benchmarks.processes import free_port
 from tests.live.evaluation import COMMON_RULES, INTERVAL, RULES, Proxy, Recorder, Target, Told, pairs
-from tests.live.peers import free_port, peer, running
+from tests.live.lateness import Lateness
+from tests.live.peers import peer, running
+from tests.waiting import PATIENCE
+from tests.waiting import until as wait_for
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+# The story may have to be played several times, on a busy machine.
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(600)]
 
 PROMETHEUS = """
 global:
@@ -51,6 +56,8 @@ remote_write:
 
 # Who is late by a whole interval has missed something; a little more is the machine's.
 CLOSE = INTERVAL + 0.35
+_TOO_LATE = 0.3
+_ATTEMPTS = 6
 
 
 @dataclass(slots=True)
@@ -67,6 +74,7 @@ class Played:
     outage: tuple[float, float] = (0.0, 0.0)
     errors: list[str] = field(default_factory=list)
     log: str = ""
+    lateness: Lateness = field(default_factory=Lateness)
 
 
 class Evaluator:
@@ -88,14 +96,16 @@ class Evaluator:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(*self._command, stdout=log, stderr=log)
-        async with httpx.AsyncClient(trust_env=False) as client:
-            while True:
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE) as client:
+
+            async def is_ready() -> bool:
                 assert self.process.returncode is None, self.said
                 try:
-                    if (await client.get(f"http://127.0.0.1:{self.port}/-/ready")).status_code == 200:
-                        return
+                    return (await client.get(f"http://127.0.0.1:{self.port}/-/ready")).status_code == 200
                 except httpx.HTTPError:
-                    await asyncio.sleep(0.02)
+                    return False
+
+            await wait_for(is_ready)
 
     async def end(self, by: signal.Signals) -> None:
         if self.process.returncode is None:
@@ -197,46 +207,62 @@ def _enter(block: AbstractContextManager[object]) -> ExitStack:
 async def play(played: Played, folder: Path) -> None:
     async with stage(played, folder) as (target, evaluator, proxy, prometheus):
         ours = httpx.AsyncClient(base_url=f"http://127.0.0.1:{evaluator.port}", trust_env=False)
-        while not (played.theirs.of("Scalar") and played.ours.of("Scalar")):
-            await asyncio.sleep(0.05)
-        begun = time.time()
+        await wait_for(lambda: played.theirs.of("Scalar") and played.ours.of("Scalar"))
 
-        async def until(second: float) -> None:
-            await asyncio.sleep(max(0.0, begun + second - time.time()))
+        async def anything() -> None:
+            await prometheus.get("/-/ready")
 
-        async def both(name: str, path: str) -> None:
-            answers = [(await client.get(path)).json()["data"] for client in (prometheus, ours)]
-            played.seen[name] = (answers[0], answers[1])
-
-        target.values |= {"quick": "1", "patient": "1", "kept": "7", "value": "5", "fleeting": "1"}
-        await until(2)
-        await both("pending", "/api/v1/alerts")
-        target.values |= {"fleeting": "0", "value": "6"}
-        await until(6)
-        await both("rules", "/api/v1/rules")
-        target.values |= {"quick": "0", "kept": "0"}
-        await until(8)
-        played.series["firing"] = await _both_series(prometheus, 'ALERTS{alertname=~"Quick|Patient|Kept"}')
-        await until(11.5)
-        stopped = time.time()
-        await evaluator.end(signal.SIGTERM)
-        await evaluator.start()
-        played.restart = (stopped, time.time())
-        await asyncio.sleep(3)
-        proxy.close()
-        closed = time.time()
-        await asyncio.sleep(3)
-        await both("outage", "/api/v1/rules")
-        await asyncio.sleep(3)
-        proxy.open()
-        played.outage = (closed, time.time())
-        await asyncio.sleep(2)
-        target.values |= {"patient": "0", "quick": "2.5"}
-        await asyncio.sleep(3)
-        played.series["ended"] = await _both_series(prometheus, "ALERTS")
-        played.series["recorded"] = await _both_series(prometheus, "story:sum")
-        played.series["since"] = await _both_series(prometheus, "ALERTS_FOR_STATE")
+        async with played.lateness.watched(anything):
+            await tell(played, target, evaluator, proxy, prometheus, ours)
         await ours.aclose()
+
+
+async def tell(
+    played: Played,
+    target: Target,
+    evaluator: Evaluator,
+    proxy: Proxy,
+    prometheus: httpx.AsyncClient,
+    ours: httpx.AsyncClient,
+) -> None:
+    """The story."""
+    begun = time.time()
+
+    async def until(second: float) -> None:
+        await asyncio.sleep(max(0.0, begun + second - time.time()))
+
+    async def both(name: str, path: str) -> None:
+        answers = [(await client.get(path)).json()["data"] for client in (prometheus, ours)]
+        played.seen[name] = (answers[0], answers[1])
+
+    target.values |= {"quick": "1", "patient": "1", "kept": "7", "value": "5", "fleeting": "1"}
+    await until(2)
+    await both("pending", "/api/v1/alerts")
+    target.values |= {"fleeting": "0", "value": "6"}
+    await until(6)
+    await both("rules", "/api/v1/rules")
+    target.values |= {"quick": "0", "kept": "0"}
+    await until(8)
+    played.series["firing"] = await _both_series(prometheus, 'ALERTS{alertname=~"Quick|Patient|Kept"}')
+    await until(11.5)
+    stopped = time.time()
+    await evaluator.end(signal.SIGTERM)
+    await evaluator.start()
+    played.restart = (stopped, time.time())
+    await asyncio.sleep(3)
+    proxy.close()
+    closed = time.time()
+    await asyncio.sleep(3)
+    await both("outage", "/api/v1/rules")
+    await asyncio.sleep(3)
+    proxy.open()
+    played.outage = (closed, time.time())
+    await asyncio.sleep(2)
+    target.values |= {"patient": "0", "quick": "2.5"}
+    await asyncio.sleep(3)
+    played.series["ended"] = await _both_series(prometheus, "ALERTS")
+    played.series["recorded"] = await _both_series(prometheus, "story:sum")
+    played.series["since"] = await _both_series(prometheus, "ALERTS_FOR_STATE")
 
 
 async def _both_series(client: httpx.AsyncClient, query: str) -> tuple[list[Any], list[Any]]:
@@ -251,9 +277,12 @@ async def _both_series(client: httpx.AsyncClient, query: str) -> tuple[list[Any]
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
-    played = Played()
-    asyncio.run(play(played, tmp_path_factory.mktemp("evaluator")))
-    return played
+    for _ in range(_ATTEMPTS):
+        played = Played()
+        asyncio.run(play(played, tmp_path_factory.mktemp("evaluator")))
+        if played.lateness.seconds < _TOO_LATE:
+            return played
+    pytest.fail(f"this machine is too busy: an answer came {played.lateness.seconds:.1f} seconds late")
 
 
 def test_the_same_alerts_with_the_same_labels(played: Played) -> None:

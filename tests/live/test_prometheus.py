@@ -6,7 +6,6 @@ import asyncio
 import email
 import email.policy
 import re
-import time
 import traceback
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -17,9 +16,10 @@ from typing import Any
 import httpx
 import pytest
 
+from benchmarks.processes import free_port
 from tests.live.contender import Prefixed
-from tests.live.peers import free_port, peer, running
-from tests.receivers import HttpReceiver, SmtpReceiver
+from tests.live.peers import peer, running
+from tests.receivers import Answer, HttpReceiver, SmtpReceiver
 from tests.waiting import until
 
 pytestmark = pytest.mark.live
@@ -51,6 +51,8 @@ alerting:
     - path_prefix: '{prefix}'
       static_configs: [{{targets: ['{target}']}}]
 scrape_configs:
+  - job_name: story
+    static_configs: [{{targets: ['{story}']}}]
   - job_name: nobody
     static_configs: [{{targets: ['127.0.0.1:{unused}']}}]
   - job_name: alertrouter
@@ -63,7 +65,7 @@ groups:
   - name: live
     rules:
       - alert: ForAWhile
-        expr: vector(time()) < {until}
+        expr: vector(scalar(story)) > 0
         labels: {{severity: page, empty: '{{{{ if eq 1.0 $value }}}}x{{{{ end }}}}'}}
         annotations:
           summary: 'it is {{{{ if gt $value 1.0 }}}}later <than> zero{{{{ end }}}} & "quoted"'
@@ -126,8 +128,6 @@ WAYS = {
 }
 
 
-# Prometheus takes five seconds from its start to see where to post.
-_FIRES = 11
 # Built as the official alerts and dashboards are, on the same series: what is true of a healthy lone Alertmanager.
 _OURS = 'job="alertrouter"'
 HEALTHY = tuple(
@@ -212,15 +212,18 @@ def _nginx(program: Path, folder: Path, way: Way, daemon: Prefixed) -> Iterator[
 
 
 @contextmanager
-def _prometheus(program: Path, folder: Path, way: Way, daemon: Prefixed, target: str) -> Iterator[str]:
-    """A Prometheus that posts to the target; its URL."""
+def _prometheus(
+    program: Path, folder: Path, way: Way, daemon: Prefixed, target: str, story: str
+) -> Iterator[str]:
+    """A Prometheus that posts to the target, and scrapes what it is to tell; its URL."""
     folder.mkdir()
-    (folder / "rules.yml").write_text(RULES.format(until=int(time.time()) + _FIRES))
+    (folder / "rules.yml").write_text(RULES.format())
     (folder / "prometheus.yml").write_text(
         PROMETHEUS.format(
             prefix=way.prefix,
             target=target,
             unused=free_port(),
+            story=story,
             metrics=f"{way.own_prefix}/metrics",
             daemon=daemon.address,
         )
@@ -231,10 +234,14 @@ def _prometheus(program: Path, folder: Path, way: Way, daemon: Prefixed, target:
         f"--config.file={folder / 'prometheus.yml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={url.removeprefix('http://')}",
-        "--rules.alert.resend-delay=1s",
+        "--rules.alert.resend-delay=3s",
     ]
     with running(command, ready=f"{url}/-/ready", log=folder / "log", directory=folder):
         yield url
+
+
+def _exposed(text: str) -> Answer:
+    return Answer(200, text.encode(), {"Content-Type": "text/plain; version=0.0.4"})
 
 
 async def _go(way: Way, folder: Path, prometheus: Path, nginx: Path) -> Seen:
@@ -249,7 +256,13 @@ async def _go(way: Way, folder: Path, prometheus: Path, nginx: Path) -> Seen:
         target = daemon.address
         if way.location:
             target = stack.enter_context(_nginx(nginx, folder / "nginx", way, daemon))
-        url = stack.enter_context(_prometheus(prometheus, folder / "prometheus", way, daemon, target))
+        fires = await stack.enter_async_context(HttpReceiver())
+        fires.answer_with(_exposed("story 2\n"))
+        story = f"127.0.0.1:{fires.port}"
+        url = await asyncio.to_thread(
+            stack.enter_context,
+            _prometheus(prometheus, folder / "prometheus", way, daemon, target, story),
+        )
 
         def seen() -> tuple[list[Any], list[str]]:
             mails = [
@@ -257,13 +270,17 @@ async def _go(way: Way, folder: Path, prometheus: Path, nginx: Path) -> Seen:
             ]
             return [request.json() for request in hook.requests], [str(mail["Subject"]) for mail in mails]
 
-        async def over() -> bool:
+        def told() -> bool:
+            return len({body["groupLabels"]["alertname"] for body in seen()[0]}) == 3
+
+        def over() -> bool:
             bodies, subjects = seen()
             ended = [body for body in bodies if body["status"] == "resolved"]
-            told = {body["groupLabels"]["alertname"] for body in bodies}
-            return bool(ended) and len(told) == 3 and any(each.startswith("[RESOLVED]") for each in subjects)
+            return bool(ended) and any(each.startswith("[RESOLVED]") for each in subjects)
 
         try:
+            await until(told)
+            fires.answer_with(_exposed("story 0\n"))
             await until(over)
         except TimeoutError:
             pytest.fail(f"this is all that came: {seen()}", pytrace=False)

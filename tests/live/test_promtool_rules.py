@@ -10,7 +10,8 @@ import pytest
 
 from alertrouter.promql.errors import PromqlError
 from alertrouter.promql.parser import parse
-from tests.live.peers import free_port, peer, running
+from benchmarks.processes import free_port
+from tests.live.peers import peer, running
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

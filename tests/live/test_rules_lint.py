@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.live.peers import free_port, peer, running
-from tests.waiting import PATIENCE
+from benchmarks.processes import free_port
+from tests.live.peers import peer, running
+from tests.waiting import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,10 +60,7 @@ def test_series_labels_and_firings_are_found(tmp_path: Path) -> None:
         f"--web.listen-address={address}",
     ]
     with running(command, ready=f"{url}/-/ready", log=tmp_path / "log", directory=tmp_path):
-        deadline = time.monotonic() + 20
-        while not answers(url, "up == 1"):
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+        wait_until(lambda: answers(url, "up == 1"))
         # A range query looks at the moments on the grid of its step alone.
         time.sleep(1.5)
         done = subprocess.run(

@@ -18,7 +18,8 @@ from tests.live.peers import version
 from tests.live.play import Plan, Played, played_in_time
 from tests.live.scenario import Scenario
 
-pytestmark = pytest.mark.live
+# Stories may have to be played several times, on a busy machine.
+pytestmark = [pytest.mark.live, pytest.mark.timeout(1200)]
 
 
 @pytest.fixture(scope="module")

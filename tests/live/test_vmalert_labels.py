@@ -11,11 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.live.evaluation import Recorder
-from tests.live.peers import free_port, peer, running
+from tests.live.peers import peer, running
 from tests.receivers import Answer, HttpReceiver, ReceivedRequest
+from tests.waiting import until
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 SERIES = {
     "plain": {"__name__": "up", "job": "a"},
@@ -105,8 +107,7 @@ async def test_the_labels_of_alerts_are_those_of_vmalert(tmp_path: Path) -> None
                 )
                 await asyncio.to_thread(both.enter_context, run)
             try:
-                while min(len(labels_told(each)) for each in (theirs, ours)) < len(ALERTS):
-                    await asyncio.sleep(0.05)
+                await until(lambda: min(len(labels_told(each)) for each in (theirs, ours)) >= len(ALERTS))
             finally:
                 await asyncio.to_thread(both.close)
     keeps = any(name.startswith("exported_") for told in labels_told(theirs) for name in told)

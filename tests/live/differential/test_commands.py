@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.cli.forking import Forking
 from tests.live.differential.commands import CHANGING, FILES, LOOKING, NEW, STATE, Case
-from tests.live.peers import free_port, peer, running, version
+from tests.live.peers import peer, running, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -15,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.peers import free_port, running
-from tests.waiting import PATIENCE
+from benchmarks.processes import free_port
+from tests.live.peers import running
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.live
 
@@ -78,10 +78,7 @@ def said(command: Sequence[str | Path], folder: Path) -> list[Line]:
 
 
 def _wait(log: Path, text: str, times: int) -> None:
-    deadline = time.monotonic() + 20
-    while log.read_text().count(text) < times:
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.02)
+    wait_until(lambda: log.read_text().count(text) >= times)
 
 
 def _post(url: str, body: object) -> bytes:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from benchmarks.processes import free_port
 from tests.api.play import Scene, Step
 from tests.api.record import Start, program, running
 from tests.api.scenes import CONFIG
 from tests.daemon.forked import Child
-from tests.live.peers import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.live
 
@@ -41,8 +41,13 @@ def series(start: Start, cluster: int) -> dict[Series, str]:
             server.ask(Step("POST", "/api/v2/alerts", body, {"Content-Type": "application/json"})).status
             == 200
         )
-        time.sleep(0.2)
-        server.ask(Step("GET", "/metrics"))
+        # Some are there when they were counted once, which happens behind the answers.
+        wait_until(
+            lambda: (
+                b"dispatcher_alert_processing_duration_seconds_count 1"
+                in server.ask(Step("GET", "/metrics")).body
+            )
+        )
         text = server.ask(Step("GET", "/metrics")).body.decode()
     return {
         (
