@@ -249,17 +249,22 @@ class _Parser:
         if token.type is Type.DURATION:
             return self._duration(token)
         text = token.text.replace("_", "").lower()
-        if text.startswith("0x"):
-            return float(int(text, 16))
-        if text.isdecimal() and text.startswith("0") and set(text) <= set("01234567"):
-            return float(int(text, 8))  # Compat: as Go reads whole numbers
-        value = float(text)
-        if math.isinf(value) and text != "inf":
-            raise self._error(
-                f"error parsing number: strconv.ParseFloat: parsing {quote(token.text)}: value out of range",
-                token.position,
-            )
-        return value
+        why = "value out of range"
+        try:
+            if text.startswith("0x"):
+                return float(int(text, 16))
+            if text.isdecimal() and text.startswith("0") and set(text) <= set("01234567"):
+                return float(int(text, 8))  # Compat: as Go reads whole numbers
+            value = float(text)
+        except ValueError:
+            why = "invalid syntax"
+        except OverflowError:
+            pass
+        else:
+            if math.isfinite(value) or text in {"inf", "nan"}:
+                return value
+        message = f"error parsing number: strconv.ParseFloat: parsing {quote(token.text)}: {why}"
+        raise self._error(message, token.position)
 
     def _duration(self, token: Token) -> float:
         try:

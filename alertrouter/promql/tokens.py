@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alertrouter.core.go_quote import quote
 from alertrouter.promql.errors import PromqlError
+from alertrouter.promql.numbers import scan_duration, scan_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,14 +85,6 @@ _BLANK: Final = re.compile(r"[ \t\r\n]+")
 _COMMENT: Final = re.compile(r"#[^\r\n]*")
 _NAME: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _LABEL: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NUMBER: Final = re.compile(
-    r"(?:0[xX]_?[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*"
-    r"|(?:[0-9]+(?:_[0-9]+)*\.?(?:[0-9]+(?:_[0-9]+)*)?|\.[0-9]+(?:_[0-9]+)*)(?:[eE][+-]?[0-9]+(?:_[0-9]+)*)?)"
-    r"(?![A-Za-z0-9_.])"
-)
-_DURATION: Final = re.compile(r"[0-9]+[smhdwy]s?(?:[0-9]+[smhdw]s?)*(?![A-Za-z0-9_])")
-# As much as the lexer has looked at when it gives up.
-_BAD_NUMBER: Final = re.compile(r"[0-9]+\.[0-9]*[._]|[0-9]+(?:[smhdwy]s?[0-9]*)+[A-Za-z_]?|[0-9.]+")
 _OPERATOR: Final = re.compile(r"==|!=|<=|>=|</|>/|[-+*/%^<>@]")
 _MATCH_OPERATOR: Final = re.compile(r"=~|!~|!=|=")
 _ESCAPE: Final = re.compile(r"\\(?:[abfnrtv\\]|[0-7]{3}|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})")
@@ -246,12 +239,13 @@ class _Lexer:
 
     def _number(self) -> Token:
         self._has_duration = self._in_brackets
-        if found := _NUMBER.match(self._text, self._at):
-            return self._take(Type.NUMBER, len(found[0]))
-        if found := _DURATION.match(self._text, self._at):
-            return self._take(Type.DURATION, len(found[0]))
-        bad = _BAD_NUMBER.match(self._text, self._at)
-        raise self._error(f"bad number or duration syntax: {quote(bad[0] if bad else '')}")
+        end, is_number = scan_number(self._text, self._at)
+        if is_number:
+            return self._take(Type.NUMBER, end - self._at)
+        end, is_duration = scan_duration(self._text, end)
+        if is_duration:
+            return self._take(Type.DURATION, end - self._at)
+        raise self._error(f"bad number or duration syntax: {quote(self._text[self._at : end])}")
 
     def _string(self, mark: str) -> Token:
         begin, end = self._at, self._at + 1

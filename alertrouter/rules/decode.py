@@ -58,7 +58,7 @@ class Decoder:
         ``hints`` says something about keys that might be expected and are not known.
         """
         if not isinstance(node, Mapping):
-            self.complain(node, f"cannot unmarshal {describe(node)} into {go_type}")
+            self.complain(node, f"cannot unmarshal {_described(node)} into {go_type}")
             return None
         entries = self.entries(node)
         for name, entry in entries.items():
@@ -80,7 +80,7 @@ class Decoder:
                 for each in self._merged(value):
                     merged |= self.entries(each)
             elif not isinstance(key, Scalar):
-                self.complain(key, f"cannot unmarshal {describe(key)} into string")
+                self.complain(key, f"cannot unmarshal {_described(key)} into string")
             elif key.text in written:
                 self.complain(
                     key,
@@ -96,14 +96,14 @@ class Decoder:
                 yield each
             else:
                 self.complain(
-                    each, "map merge requires map or sequence of maps as the value", stage=Stage.SYNTAX
+                    each, "yaml: map merge requires map or sequence of maps as the value", stage=Stage.SYNTAX
                 )
 
     def text(self, node: Node, stage: Stage = Stage.TYPE) -> str:
         """Any scalar as it was written; null is the empty text."""
         if isinstance(node, Scalar):
             return "" if node.is_null else node.text
-        self.complain(node, f"cannot unmarshal {describe(node)} into string", stage=stage)
+        self.complain(node, f"cannot unmarshal {_described(node)} into string", stage=stage)
         return ""
 
     def texts(self, node: Node) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class Decoder:
         if isinstance(node, Sequence):
             return [each for each in node if not _is_null(each)]
         if not _is_null(node):
-            self.complain(node, f"cannot unmarshal {describe(node)} into {go_type}")
+            self.complain(node, f"cannot unmarshal {_described(node)} into {go_type}")
         return []
 
     def map(self, node: Node, go_type: str, read: Callable[[Node], Value]) -> dict[str, tuple[Entry, Value]]:
@@ -123,7 +123,7 @@ class Decoder:
         if isinstance(node, Mapping):
             return {name: (entry, read(entry.value)) for name, entry in self.entries(node).items()}
         if not _is_null(node):
-            self.complain(node, f"cannot unmarshal {describe(node)} into {go_type}")
+            self.complain(node, f"cannot unmarshal {_described(node)} into {go_type}")
         return {}
 
     def integer(self, node: Node, default: int | None = 0) -> int | None:
@@ -135,7 +135,7 @@ class Decoder:
                 number = node.value
                 if isinstance(number, int) or (isinstance(number, float) and abs(number) < 2**63):
                     return int(number)
-        self.complain(node, f"cannot unmarshal {describe(node)} into int")
+        self.complain(node, f"cannot unmarshal {_described(node)} into int")
         return default
 
     def boolean(self, node: Node) -> bool | None:
@@ -145,13 +145,13 @@ class Decoder:
                 return None
             if node.kind is Kind.BOOL:
                 return node.value is True
-        self.complain(node, f"cannot unmarshal {describe(node)} into bool")
+        self.complain(node, f"cannot unmarshal {_described(node)} into bool")
         return None
 
     def duration(self, node: Node, *, signed: bool = False) -> Duration | None:
         """A duration; None for null, and where it is wrong."""
         if not isinstance(node, Scalar):
-            self.complain(node, f"cannot unmarshal {describe(node)} into string")
+            self.complain(node, f"cannot unmarshal {_described(node)} into string")
             return None
         if node.is_null:
             return None
@@ -162,6 +162,13 @@ class Decoder:
             self.complain(node, str(error), _duration_hint(node.text), stage=Stage.VALUE)
             return None
         return -read if is_negative else read
+
+
+def _described(node: Node) -> str:
+    # Compat: rule files are read by YAML 1.2's words for truth, where yes and off are texts unless a truth value is wanted.
+    if isinstance(node, Scalar) and node.kind is Kind.BOOL and node.text.lower() not in {"true", "false"}:
+        return describe(node).replace(Kind.BOOL.value, "!!str", 1)
+    return describe(node)
 
 
 def _is_null(node: Node) -> bool:

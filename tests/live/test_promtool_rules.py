@@ -109,6 +109,68 @@ groups:
   - {alert: V, expr: up +, annotations: {a: '{{ end }}'}}
   - {alert: W, expr: up, annotations: {a: '{{ .Foo }} {{ $labels.x | humanizePercentage }}'}}
 """,
+    "windows": "groups:\r\n- name: a\r\n  rules:\r\n  - alert: X\r\n    expr: up ==\r\n",
+    "mark": "\ufeffgroups: []\n",
+    "comment": "# nothing\n",
+    "literal": "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: |\n      sum by (a) (\n        rate(x[5m]\n      )\n",
+    "folded": "groups:\n- name: g\n  rules:\n  - alert: A\n    expr: >-\n      up\n      == ==\n",
+    "flow": "{groups: [{name: g, rules: [{alert: A, expr: 'up ='}]}]}\n",
+    "groups twice": "groups: []\ngroups: []\n",
+    "label twice": "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up, labels: {a: 1, a: 2}}\n",
+    "labels of kinds": """\
+groups:
+- name: g
+  rules:
+  - {alert: A, expr: up, labels: [a, b]}
+  - {alert: B, expr: up, labels: {a: {b: c}}}
+  - {alert: C, expr: up, labels: ~, annotations: }
+  - {alert: D, expr: up, for: {a: b}}
+""",
+    "words and numbers": """\
+groups:
+- name: 5
+  rules:
+  - {alert: 007, expr: 0x1F}
+  - {alert: yes, expr: .inf}
+  - {alert: 1.50, expr: 1e3, for: ~, keep_firing_for: }
+  - {record: r, expr: up, annotations: {}, for: 0s, keep_firing_for: 0, labels: {a: '{{ nofunc }}'}}
+  - {record: 'ü.b c', expr: '"a"'}
+- name: 5
+""",
+    "truth": "groups:\n- name: a\n  limit: yes\n",
+    "limit 1": "groups:\n- name: a\n  limit: 1.5\n",
+    "limit 2": "groups:\n- name: a\n  limit: '5'\n- name: b\n  limit: 0x10\n- name: c\n  limit: -1\n",
+    "limit 3": "groups:\n- name: a\n  limit: 99999999999999999999\n",
+    "negative": "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: -5m}\n",
+    "too long": "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: 300y}\n",
+    "blank": "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: 1h 30m}\n",
+    "order": "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: 1m1h}\n",
+    "interval": "groups:\n- name: a\n  interval: 0s\n- name: b\n  interval: 60\n",
+    "labels of a group": "groups:\n- name: a\n  labels: {a: '{{ $x', __name__: y, 'a b': c, '': d}\n",
+    "top level": "x-defaults: &a {severity: page}\ngroups: []\n",
+    "no merge": "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up, labels: {<<: 5}}\n",
+    "merged list": """\
+groups:
+- name: g
+  rules:
+  - {alert: A, expr: up, labels: &a {x: y}}
+  - {alert: B, expr: &e up, labels: {<<: [*a, {z: w}]}}
+  - {alert: C, expr: *e}
+""",
+    "empty expressions": """\
+groups:
+- name: g
+  rules:
+  - {alert: A, expr: ''}
+  - {alert: B, expr: '  '}
+  - {alert: C, expr: '# c'}
+""",
+    "rules": "groups:\n- name: a\n  rules: {alert: A, expr: up}\n- name: b\n  rules: foo\n",
+    "case": "Groups: []\n",
+    "tag": "groups:\n- name: !!binary aGVsbG8=\n",
+    "control": 'groups:\n- name: "a\\a"\n',
+    "others": "groups:\n- name: a\n  concurrency: 2\n  rules:\n  - {alert: A, expr: up, debug: true, alertrouter: {}}\n",
+    "wrapped": "apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec: {groups: []}\n",
 }
 FLAGS = (
     (),
@@ -165,6 +227,41 @@ def test_standard_input_is_checked_alike(promtool: Path, tmp_path: Path, name: s
 EXPRESSIONS = r"""
 up
 up == bool 1
+0x
+1e
+1e+
+1e-
+0x_
+1_
+1__0
+1.2.3
+0x1.8
+0x1p3
+1e5x
+1e5.5
+0x1G
+1_000_
+1_e5
+1m_
+.5m
+1.5m
+1e5m
+0x5m
+1h30
+5m5
+5d1w
+foo[1e]
+foo[5m:1e]
+1 +0x
+foo{a!b}
+()
+((up)
+up = 1
+up =~ 'a'
+up and and up
+up{} {}
+a{'b'}
+a{__name__=~'b'}
 -up ^ 2
 job:up:sum{a=`b`, 'c.d'=~"e|f",} offset -5m
 {"http.requests", code!~"2.."}
