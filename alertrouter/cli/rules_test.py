@@ -78,9 +78,28 @@ def run(options: RulesTest, session: Session) -> int:
     # What the evaluator logs stands in the outcome of the test.
     logging.getLogger("alertrouter").addHandler(logging.NullHandler())
     failed = 0
-    for file in options.files:
-        failed += not _run(file, options, patterns, session)
+    for file, now in zip(options.files, _ends(options, session.now()), strict=True):
+        failed += not _run(file, options, patterns, session, now)
     return 1 if failed else 0
+
+
+def _ends(options: RulesTest, now: Moment) -> list[Moment]:
+    """When the tests of each file end on the time line of a metrics server, so that none meets the samples of another."""
+    from alertrouter.rules.load import read_text
+    from alertrouter.rules.model import RuleError
+    from alertrouter.rules.unit_test.case import read_test_file
+    from alertrouter.rules.unit_test.server import length
+
+    ends = []
+    for file in reversed(options.files):
+        ends.append(now)
+        if options.query_url:
+            try:
+                read = read_test_file(read_text(file), file)
+                now -= length(read, _rules(read, options, None))
+            except RuleError:
+                continue  # whoever runs it says what is wrong
+    return ends[::-1]
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -90,8 +109,10 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise Failure(f"--run: {text!r} is no regular expression: {error}") from None
 
 
-def _run(file: str, options: RulesTest, patterns: list[re.Pattern[str]], session: Session) -> bool:
-    """Whether all tests of a file pass."""
+def _run(
+    file: str, options: RulesTest, patterns: list[re.Pattern[str]], session: Session, now: Moment
+) -> bool:
+    """Whether all tests of a file pass; on a metrics server they end at ``now``."""
     from alertrouter.cli.output import write
     from alertrouter.rules.load import read_text
     from alertrouter.rules.model import RuleError
@@ -101,7 +122,7 @@ def _run(file: str, options: RulesTest, patterns: list[re.Pattern[str]], session
         read = read_test_file(read_text(file), file)
         if read.needs_engine and not options.query_url:
             return _delegate(file, options)
-        failures = _play(read, _rules(read, options, session), patterns, options, session)
+        failures = _play(read, _rules(read, options, session), patterns, options, now)
     except RuleError as error:
         failures = [f"    {problem}" for problem in error.problems]
     write(f"Unit Testing:  {file}\n")
@@ -112,7 +133,7 @@ def _run(file: str, options: RulesTest, patterns: list[re.Pattern[str]], session
     return False
 
 
-def _rules(read: TestFile, options: RulesTest, session: Session) -> RuleSet:
+def _rules(read: TestFile, options: RulesTest, session: Session | None) -> RuleSet:
     from alertrouter.rules.load import load
     from alertrouter.rules.model import Dialect, KeySet
 
@@ -122,13 +143,14 @@ def _rules(read: TestFile, options: RulesTest, session: Session) -> RuleSet:
         dialect=Dialect(options.dialect),
         strict_keys=KeySet.ANY if options.ignore_unknown_fields else KeySet.ALL_KNOWN,
     )
-    for warning in found.warnings:
+    for warning in found.warnings if session else ():
+        assert session is not None
         session.warn(f"  WARNING: {warning}")
     return found
 
 
 def _play(
-    read: TestFile, rules: RuleSet, patterns: list[re.Pattern[str]], options: RulesTest, session: Session
+    read: TestFile, rules: RuleSet, patterns: list[re.Pattern[str]], options: RulesTest, now: Moment
 ) -> list[str]:
     import asyncio
 
@@ -139,7 +161,7 @@ def _play(
     ]
     chosen = replace(read, cases=tuple(cases))
     try:
-        return asyncio.run(_play_all(chosen, rules, options, session.now()))
+        return asyncio.run(_play_all(chosen, rules, options, now))
     except WriteError as error:
         raise Failure(str(error)) from None
 

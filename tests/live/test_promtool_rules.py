@@ -498,3 +498,160 @@ def test_a_server_to_throw_away_computes_what_promtool_does(promtool: Path, tmp_
             ours = run([*ARTOOL, "rules", "test", f"--query.url=http://{address}", f"{name}.yml"], tmp_path)
         assert (ours.status, ours.stderr) == (status, []), ours.stdout
         assert ("instance:load:max5m" in ours.stdout) is (status == 1)
+
+
+MANY_RULES = """\
+groups:
+- name: g
+  interval: 30s
+  rules:
+  - {record: 'job:up', expr: 'sum by (job) (up)', labels: {tier: agg}}
+  - alert: Down
+    expr: up == 0
+    for: 5m
+    labels: {severity: page, v: '{{ $labels.job }}'}
+    annotations: {summary: '{{ $value }}', ext: '{{ $externalLabels.region }} {{ $externalURL }}'}
+  - {alert: Kept, expr: up == 0, keep_firing_for: 3m}
+  - {alert: Agg, expr: 'job:up < 2'}
+- name: g2
+  rules:
+  - {alert: Absent, expr: 'absent(up{job="nope"})'}
+  - {alert: Rate, expr: 'rate(requests[5m]) > 1', annotations: {v: '{{ $value | humanize }}'}}
+"""
+_UP = """- interval: 1m
+  input_series: [{{series: 'up{{job="a"}}', values: '{values}'}}]
+"""
+_KEPT = "exp_alerts: [{exp_labels: {job: a}}]"
+_DOWN = "exp_labels: {job: a, severity: page, v: a}, exp_annotations: {summary: '0', ext: "
+
+
+def _case(values: str, *checks: str, more: str = "") -> str:
+    return (
+        _UP.format(values=values)
+        + more
+        + "  alert_rule_test:\n"
+        + "".join(f"  - {{{each}}}\n" for each in checks)
+    )
+
+
+def _expressions(*checks: str, series: str = "1+1x10", interval: str = "1m") -> str:
+    return (
+        f"- interval: {interval}\n  input_series: [{{series: m, values: '{series}'}}]\n  promql_expr_test:\n"
+        + "".join(f"  - {{{each}}}\n" for each in checks)
+    )
+
+
+# Each with what stands above its tests.
+MANY_TESTS = {
+    "fires": ("", _case("0x10", f"eval_time: 5m, alertname: Down, exp_alerts: [{{{_DOWN}' '}}}}]")),
+    "external": (
+        "",
+        _case(
+            "0x10",
+            f"eval_time: 5m, alertname: Down, exp_alerts: [{{{_DOWN}'eu http://e/'}}}}]",
+            more="  external_labels: {region: eu}\n  external_url: http://e/\n",
+        ),
+    ),
+    "annotations missing": (
+        "",
+        _case(
+            "0x10",
+            "eval_time: 5m, alertname: Down, exp_alerts: [{exp_labels: {job: a, severity: page, v: a}}]",
+        ),
+    ),
+    "early": ("", _case("0x10", "eval_time: 4m, alertname: Down", "eval_time: 4m59s, alertname: Down")),
+    "between": ("", _case("0x10", "eval_time: 5m30s, alertname: Down")),
+    "no such alert": ("", _case("1x10", "eval_time: 5m, alertname: Nope")),
+    "kept": (
+        "",
+        _case("0x3 1x10", f"eval_time: 6m, alertname: Kept, {_KEPT}", "eval_time: 7m, alertname: Kept"),
+    ),
+    "stale": (
+        "",
+        _case("0x3 stale _x9", f"eval_time: 6m, alertname: Kept, {_KEPT}", "eval_time: 7m, alertname: Kept"),
+    ),
+    "gap": ("", _case("0 _x4 0 _x10", f"eval_time: 9m, alertname: Kept, {_KEPT}")),
+    "chain": (
+        "",
+        _case("1x5", "eval_time: 0m, alertname: Agg, exp_alerts: [{exp_labels: {job: a, tier: agg}}]"),
+    ),
+    "absent": (
+        "",
+        _case("0x10", "eval_time: 1m, alertname: Absent, exp_alerts: [{exp_labels: {job: nope}}]"),
+    ),
+    "order": (
+        "group_eval_order: [g2, g]\n",
+        _case("0x10", "eval_time: 1m, alertname: Absent, exp_alerts: [{exp_labels: {job: nope}}]"),
+    ),
+    "order of others": (
+        "group_eval_order: [nope]\n",
+        _case("0x10", f"eval_time: 1m, alertname: Kept, {_KEPT}"),
+    ),
+    "two": (
+        "",
+        _case("0x10", "eval_time: 5m, alertname: Kept") + _case("1x10", "eval_time: 5m, alertname: Kept"),
+    ),
+    "expressions": (
+        "",
+        _expressions(
+            "expr: m, eval_time: 90s, exp_samples: [{labels: m, value: 4}]",
+            "expr: 'm > 100', eval_time: 1m",
+            "expr: 'sum(m) * 2', eval_time: 2m, exp_samples: [{value: 10}]",
+            interval="30s",
+        ),
+    ),
+    "after the last evaluation": (
+        "",
+        _expressions("expr: m, eval_time: 90s, exp_samples: [{labels: m, value: 4}]", interval="30s"),
+    ),
+    "another value": ("", _expressions("expr: m, eval_time: 2m, exp_samples: [{labels: m, value: 4}]")),
+    "another label": (
+        "",
+        _expressions("expr: m, eval_time: 2m, exp_samples: [{labels: 'm{a=\"b\"}', value: 3}]"),
+    ),
+    "infinite": (
+        "",
+        _expressions("expr: m, eval_time: 1m, exp_samples: [{labels: m, value: .inf}]", series="1 Inf"),
+    ),
+    "fuzzy": (
+        "fuzzy_compare: true\n",
+        _expressions("expr: m + 0.2, eval_time: 0, exp_samples: [{value: 0.3}]", series="0.1"),
+    ),
+    "not fuzzy": ("", _expressions("expr: m + 0.2, eval_time: 0, exp_samples: [{value: 0.3}]", series="0.1")),
+    "no promql": ("", _expressions("expr: 'm +', eval_time: 1m")),
+    "unknown key": ("foo: bar\n", _case("0x1", "eval_time: 1m, alertname: Down")),
+    "nameless": ("", _case("0x1", "eval_time: 1m")),
+    "values": ("", _case("0x 1y", "eval_time: 1m, alertname: Down")),
+}
+
+
+def test_many_files_in_one_run_end_on_a_server_as_each_does_with_promtool(
+    promtool: Path, tmp_path: Path
+) -> None:
+    program = peer("ALERTROUTER_PEER_PROMETHEUS", "prometheus")
+    address = f"127.0.0.1:{free_port()}"
+    (tmp_path / "many.yml").write_text(MANY_RULES)
+    (tmp_path / "prometheus.yml").write_text("{}")
+    files = {f"{number}.test.yml": name for number, name in enumerate(MANY_TESTS)}
+    for file, name in files.items():
+        head, tests = MANY_TESTS[name]
+        (tmp_path / file).write_text(
+            f"rule_files: [many.yml]\nevaluation_interval: 1m\n{head}tests:\n{tests}"
+        )
+    command: list[str | Path] = [
+        program,
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address={address}",
+        "--web.enable-remote-write-receiver",
+    ]
+    with running(command, ready=f"http://{address}/-/ready", log=tmp_path / "log", directory=tmp_path):
+        ours = run([*ARTOOL, "rules", "test", f"--query.url=http://{address}", *files], tmp_path)
+    assert (ours.status, ours.stderr) == (1, [])
+    said = dict(part.split("\n", 1) for part in ours.stdout.split("Unit Testing:  ")[1:])
+    passed = {files[file]: text.startswith("  SUCCESS") for file, text in said.items()}
+    theirs = {
+        name: run([promtool, "test", "rules", file], tmp_path).status == 0 for file, name in files.items()
+    }
+    assert passed == theirs
+    assert 0 < sum(passed.values()) < len(passed) == len(files)

@@ -269,6 +269,12 @@ class _Reader:
             self._wrong(values.get(key, node), str(error))
             return {}
 
+    def _number(self, node: Node) -> float:
+        """A number as YAML writes it (``.inf``), or as PromQL does."""
+        if isinstance(node, Scalar) and isinstance(node.value, float):
+            return node.value
+        return float(self.decoder.text(node))
+
     def _expression(self, node: Node) -> ExpressionCheck:
         values = self._values(node, frozenset({"expr", "eval_time", "exp_samples"}), "promql_expr_test")
         expected = []
@@ -277,7 +283,7 @@ class _Reader:
             number = sample.get("value")
             value = float("nan")
             try:
-                value = float(self.decoder.text(number)) if number is not None else 0.0
+                value = 0.0 if number is None else self._number(number)
             except ValueError:
                 self._wrong(each, "the value is no number")
             expected.append((self._metric(sample, "labels", each) if "labels" in sample else {}, value))

@@ -77,19 +77,28 @@ class ServerEngine:
 
 def starts(test_file: TestFile, rules: RuleSet, now: Moment) -> list[Moment]:
     """When each test of a file begins on the server's time line."""
-    interval = test_file.evaluation_interval
-    pause = _longest_look_back(test_file, rules) + HOUR
-    lengths = []
-    for case in test_file.cases:
-        checks = [*[check.at for check in case.checks], *[check.at for check in case.expressions]]
-        lengths.append(max(checks, default=0) + interval + pause)
+    lengths = _lengths(test_file, rules)
     begin = now - sum(lengths)
     # On the grid of the interval, as the epoch is, with which promtool begins.
-    grid = max(interval, MINUTE)
+    grid = max(test_file.evaluation_interval, MINUTE)
     found = []
-    for length in lengths:
+    for each in lengths:
         found.append(begin - begin % grid)
-        begin += length
+        begin += each
+    return found
+
+
+def length(test_file: TestFile, rules: RuleSet) -> Duration:
+    """How much of a server's time line the tests of a file take, the pause before the tests of the next included."""
+    return sum(_lengths(test_file, rules))
+
+
+def _lengths(test_file: TestFile, rules: RuleSet) -> list[Duration]:
+    pause = _longest_look_back(test_file, rules) + HOUR
+    found = []
+    for case in test_file.cases:
+        checks = [*[check.at for check in case.checks], *[check.at for check in case.expressions]]
+        found.append(max(checks, default=0) + test_file.evaluation_interval + pause)
     return found
 
 
