@@ -11,6 +11,7 @@ import socket
 import time
 import uuid
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ from alertrouter.http_client import HttpClients
 from alertrouter.intake import Intake
 from alertrouter.keep_history import HistoryKeeper
 from alertrouter.listen import ListenError, open_sockets, port_of, systemd_sockets, text_of
-from alertrouter.memory import Settled, return_memory, settle_down
+from alertrouter.memory import Settled, keep, return_memory, settle_down
 from alertrouter.metrics import Metrics
 from alertrouter.peer import own_peer
 from alertrouter.senders import ConfiguredSenders
@@ -45,6 +46,7 @@ from alertrouter.store.errors import StoreError
 from alertrouter.store.history import Action
 from alertrouter.store.journal import Journal
 from alertrouter.store.store import Store
+from alertrouter.store.writer import JournalSettings
 from alertrouter.templating.errors import TemplateError
 from alertrouter.templating.templates import Templates
 from alertrouter.tracing.manager import Tracing
@@ -87,7 +89,11 @@ _FLUSHES_AT_ONCE = 50
 _ALERTS_AT_ONCE = 2000
 # The loop looks at the clock this often at least, so that a clock set forward is noticed.
 _LONGEST_WAIT = 1.0
-_WRITE_BEHIND = 5 * SECOND
+_HOUSE_KEEPING = 5 * SECOND
+# The ends that heartbeats moved are written this often, so many at once: all together would take memory that nobody needs
+# for anything else.
+_ENDS_EVERY = 15 * SECOND
+_ENDS_AT_ONCE = 4096
 # So many transitions of one request are told on its span.
 _MOST_TOLD = 128
 # A replay begins at the last checkpoint before the time that is asked for.
@@ -170,8 +176,8 @@ class Daemon:
             await self._open_store(stack)
             await self._record_events(configuration, stack)
             reading = await self._read_rules()
-            await self._begin(configuration, stack)
-            await self._evaluate(reading, stack)
+            of_rules = await self._begin(configuration, stack)
+            await self._evaluate(reading, of_rules, stack)
             self._on_signals(stack)
             await self._serve(sockets, stack)
             await self._stop.wait()
@@ -200,9 +206,10 @@ class Daemon:
         await self._recorder.begin(configuration.event_recorder)
         stack.push_async_callback(self._recorder.close)
 
-    async def _begin(self, configuration: Configuration, stack: contextlib.AsyncExitStack) -> None:
-        """Load what is remembered and start to act on it."""
+    async def _begin(self, configuration: Configuration, stack: contextlib.AsyncExitStack) -> StoredState:
+        """Load what is remembered and start to act on it. Returns what of it is about rules."""
         settings = self.settings
+        settle_down()
         state = await asyncio.to_thread(self._store.load)
         engine = Engine(
             configuration.routing,
@@ -217,8 +224,13 @@ class Daemon:
                 compat_strict=settings.compat_strict,
             ),
         )
-        self._journal = Journal(self._store, clock=self.clock, state=lambda: self._state_of(engine))
-        grace = 0 if self._store.stopped_in_order else _WRITE_BEHIND + self._journal.settings.write_behind
+        self._journal = Journal(
+            self._store,
+            clock=self.clock,
+            state=lambda: self._state_of(engine),
+            settings=JournalSettings(write_behind=0),
+        )
+        grace = 0 if self._store.stopped_in_order else _ENDS_EVERY + _HOUSE_KEEPING
         loaded_at = self.clock.now()
         changes = engine.load(state, loaded_at, end_grace=grace)
         engine.watch(self._recorder)
@@ -260,12 +272,13 @@ class Daemon:
                 end_grace=grace,
             )
         )
-        settle_down()
+        keep()
         gc.enable()
         for task in (self._dispatch(), self._keep_house(), self._keep_history()):
             running = asyncio.create_task(task)
             running.add_done_callback(self._task_ended)
             stack.push_async_callback(_cancelled, running)
+        return replace(state, alerts=(), groups=(), entries=(), silences=(), intents=())
 
     def _state_of(self, engine: Engine) -> StoredState:
         state = engine.stored_state(self.clock.now())
@@ -295,9 +308,11 @@ class Daemon:
     def _remember_rules(self, changes: RuleChanges) -> None:
         self._journal.write_rules(changes)
 
-    async def _evaluate(self, reading: Reading | None, stack: contextlib.AsyncExitStack) -> None:
+    async def _evaluate(
+        self, reading: Reading | None, state: StoredState, stack: contextlib.AsyncExitStack
+    ) -> None:
         if self._evaluator is not None and reading is not None:
-            await self._evaluator.start(reading, self._store.loaded.state)
+            await self._evaluator.start(reading, state)
             stack.push_async_callback(self._evaluator.stop)
 
     def _watch(self, engine: Engine) -> None:
@@ -395,10 +410,13 @@ class Daemon:
         maintain_at = now + settings.data_maintenance_interval
         checkpoint_at = now + _CHECKPOINTS
         settled = Settled()
+        turn = 0
         while True:
             # Not until a moment: if the clock is set back, that may be far away.
-            await self.clock.sleep_for(_WRITE_BEHIND)
-            self._journal.write_later(engine.take_moved())
+            await self.clock.sleep_for(_HOUSE_KEEPING)
+            turn += 1
+            if turn % (_ENDS_EVERY // _HOUSE_KEEPING) == 0:
+                await self._write_ends()
             return_memory()
             settled.now_that(len(engine.known))
             now = self.clock.now()
@@ -412,6 +430,13 @@ class Daemon:
                 self._maintain(now)
             if now >= checkpoint_at and self._checkpointed(now):
                 checkpoint_at = now + _CHECKPOINTS
+
+    async def _write_ends(self) -> None:
+        moved = self.engine.take_moved()
+        while some := list(islice(moved, _ENDS_AT_ONCE)):
+            # When the database fails, all is written anew once it works again.
+            with contextlib.suppress(StoreError):
+                await self._journal.write_later(some)
 
     def _checkpointed(self, now: Moment) -> bool:
         # All that is made here stays for a moment: looking through it again and again takes six times as long.
@@ -442,7 +467,7 @@ class Daemon:
         )
         sweep_at = self.clock.now() + settings.data_maintenance_interval
         while True:
-            await self.clock.sleep_until(self.clock.now() + _WRITE_BEHIND)
+            await self.clock.sleep_until(self.clock.now() + _HOUSE_KEEPING)
             await keeper.index()
             if self.clock.now() >= sweep_at:
                 sweep_at = self.clock.now() + settings.data_maintenance_interval

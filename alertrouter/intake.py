@@ -123,9 +123,7 @@ class Intake:
                 taken.problems.append(problem)
                 return
         known = self._engine.take_in(alert, taken.received, now)
-        if known is not None and (
-            known.annotations is alert.annotations or known.annotations == alert.annotations
-        ):
+        if known is not None and (known.has_annotations(alert.annotations)):
             self._seen[report.key] = known
             known.posted = report.posted
 

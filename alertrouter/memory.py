@@ -17,8 +17,13 @@ def settle_down() -> None:
     To be called once a process has read what it works by.
     """
     gc.collect()
-    gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    keep()
+
+
+def keep() -> None:
+    """Take what was made since for what stays, too, without looking through it for garbage."""
+    gc.freeze()
     return_memory()
 
 

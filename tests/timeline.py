@@ -471,8 +471,8 @@ class Timeline:
 
     def stop(self) -> Timeline:
         """End the process as a clean stop does: what heartbeats moved is written."""
-        for alert in self.engine.take_moved():
-            self.store.alerts[alert.labels] = alert
+        for moved in self.engine.take_moved():
+            self.store.alerts[moved.labels] = self.engine.known[moved.labels].alert()
         return self
 
     def restart(

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
 _MASK = (1 << 64) - 1
+# What Python takes as a hash without working on it any further.
+_HASH = (1 << 60) - 1
+
+PackedLabels = tuple[tuple[str, ...] | str, ...]
+"""Labels that are rarely looked at: their names, which many share, and then the values. A third of the size."""
+
+# Sets of label names; rules are few, and each has its own.
+_MOST_NAMES = 10_000
+_names: dict[tuple[str, ...], tuple[str, ...]] = {}
+_NOTHING: PackedLabels = ()
 
 
 class Labels(dict[str, str]):
@@ -24,10 +34,9 @@ class Labels(dict[str, str]):
     key itself. Names are in ascending code point order, which is the byte order of their UTF-8.
     """
 
-    __slots__ = ("_fingerprint", "_hash", "_identity")
+    __slots__ = ("_fingerprint", "_identity")
 
     _fingerprint: int
-    _hash: int
     _identity: int
 
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
@@ -84,10 +93,9 @@ class Labels(dict[str, str]):
             return self._identity
 
     def _canonical(self) -> bytes:
-        text = "\xff".join([*chain.from_iterable(self.items()), ""])
-        # With nothing but ASCII between them, the separators are all that takes two bytes.
-        if len(text.encode()) == len(text) + 2 * len(self):
-            return text.encode("latin-1")
+        texts = [*chain.from_iterable(self.items()), ""]
+        if "".join(texts).isascii():
+            return "\xff".join(texts).encode("latin-1")
         return b"".join([b"%b\xff%b\xff" % (n.encode(), v.encode()) for n, v in self.items()])
 
     def text(self) -> str:
@@ -95,11 +103,15 @@ class Labels(dict[str, str]):
         return "{" + ", ".join([f"{name}={quote(value)}" for name, value in self.items()]) + "}"
 
     def __hash__(self) -> int:  # type: ignore[override]
+        # Nearly all label sets that are keys of something have their identity asked for, too.
         try:
-            return self._hash
+            return self._identity & _HASH
         except AttributeError:
-            self._hash = hash(tuple(self.items()))
-            return self._hash
+            pass
+        try:
+            return self.identity & _HASH
+        except UnicodeEncodeError:
+            return hash(tuple(self.items()))
 
     def __repr__(self) -> str:
         return f"Labels({dict(self)!r})"
@@ -115,6 +127,27 @@ class Labels(dict[str, str]):
 
     def __ior__(self, other: object) -> NoReturn:  # type: ignore[misc]
         raise TypeError("a label set does not change")
+
+
+def pack(labels: Labels) -> PackedLabels:
+    """Labels as a value that takes little memory; see ``unpack``."""
+    if not labels:
+        return _NOTHING
+    names = tuple(labels)
+    known = _names.get(names)
+    if known is None:
+        if len(_names) >= _MOST_NAMES:
+            _names.clear()
+        known = _names[names] = names
+    return (known, *labels.values())
+
+
+def unpack(packed: PackedLabels) -> Labels:
+    """What ``pack`` was given."""
+    if not packed:
+        return Labels()
+    names, *values = packed
+    return Labels.in_order(zip(names, values, strict=True))  # type: ignore[arg-type]  # only the first is a tuple
 
 
 def _fnv1a(text: bytes) -> int:

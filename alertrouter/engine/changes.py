@@ -47,6 +47,16 @@ class AlertTransition:
     replaced: Labels | None = None
 
 
+class MovedEnd(NamedTuple):
+    """What a heartbeat changes of an alert."""
+
+    labels: Labels
+    ends_at: Moment
+    updated_at: Moment
+    timeout: bool
+    ends_offset: int
+
+
 @value_class(frozen=True, slots=True, kw_only=True)
 class GroupState:
     """What must be remembered of an aggregation group; its members follow from the alerts.

@@ -32,7 +32,7 @@ from alertrouter.engine.slot import GroupId
 from alertrouter.engine.view import Suppression
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.labels import Labels
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from alertrouter.core.route import Route
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Duration, Moment
-    from alertrouter.engine.changes import LogEntry
+    from alertrouter.engine.changes import LogEntry, MovedEnd
     from alertrouter.engine.decision import Flush, Quiet, Send
     from alertrouter.engine.slot import Slot
 
@@ -186,7 +186,7 @@ class Engine:
             or alert.ends_at <= now
             or not known.starts_at <= alert.starts_at < known.ends_at
             or alert.generator_url != known.generator_url
-            or alert.annotations != known.annotations
+            or not known.has_annotations(alert.annotations)
             or alert.ends_at <= known.starts_at
             or (known.timeout and alert.ends_at < known.ends_at)
         ):
@@ -211,10 +211,13 @@ class Engine:
         if self._events is not None:
             self._tell_grouped(known, now)
 
-    def take_moved(self) -> list[Alert]:
-        """The alerts whose end heartbeats have moved since this was asked last."""
+    def take_moved(self) -> Iterator[MovedEnd]:
+        """The ends of the alerts whose end heartbeats have moved since this was asked last, each as it is when it comes up.
+
+        That may be later: what is forgotten by then does not come up any more.
+        """
         moved, self._moved = self._moved, {}
-        return [known.alert() for known in moved]
+        return (known.moved_end() for known in moved if not known.gone)
 
     def _first_seen(self, alert: Alert, received: Received, now: Moment) -> Known | None:
         if not self._within_limit(alert.labels, None, received, now):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alertrouter.core.alert import Alert
+from alertrouter.core.labels import pack, unpack
+from alertrouter.engine.changes import MovedEnd
 
 if TYPE_CHECKING:
     from alertrouter.core.labels import Labels
@@ -26,7 +28,7 @@ class Known:
     """
 
     __slots__ = (
-        "annotations",
+        "_annotations",
         "ends_at",
         "ends_offset",
         "generator_url",
@@ -61,7 +63,7 @@ class Known:
     def take(self, alert: Alert) -> None:
         """Let this report be the current one."""
         assert alert.ends_at is not None
-        self.annotations = alert.annotations
+        self._annotations = pack(alert.annotations)
         self.starts_at: Moment = alert.starts_at
         self.ends_at: Moment = alert.ends_at
         self.updated_at: Moment = alert.updated_at
@@ -71,6 +73,15 @@ class Known:
         self.ends_offset = alert.ends_offset
         self.listing = None
         self.posted: bytes | None = None
+
+    @property
+    def annotations(self) -> Labels:
+        """Those of the current report. Made anew each time: they are looked at when somebody is told, or asks."""
+        return unpack(self._annotations)
+
+    def has_annotations(self, annotations: Labels) -> bool:
+        """Whether these are those of the current report."""
+        return self._annotations == pack(annotations)
 
     def join(self, group: AggregationGroup) -> None:
         """Belong to a group, too."""
@@ -88,6 +99,10 @@ class Known:
     def alert(self) -> Alert:
         """The current report as a value."""
         return self._value(self.ends_at)
+
+    def moved_end(self) -> MovedEnd:
+        """What a heartbeat may have changed."""
+        return MovedEnd(self.labels, self.ends_at, self.updated_at, self.timeout, self.ends_offset)
 
     def as_told(self, now: Moment) -> Alert:
         """The alert as a message shows it: without an end while it fires."""

@@ -13,6 +13,7 @@ from alertrouter.engine.reroute import RouteTrace, recognise
 from alertrouter.engine.slot import GroupId, Slot
 
 if TYPE_CHECKING:
+    from alertrouter.core.route import Route
     from alertrouter.core.time import Duration, Moment
     from alertrouter.engine.engine import Engine
 
@@ -37,6 +38,8 @@ class _Restore:
         self._changes = Changes()
         self._groups = engine.group_by_id
         self._flusher = engine.flusher
+        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
+        self._group_by_values: dict[tuple[Route, tuple[str | None, ...]], AggregationGroup] = {}
 
     def run(self) -> Changes:
         self._engine.silence_index.load(self._state.silences)
@@ -87,14 +90,26 @@ class _Restore:
     def _rejoin(self, stored: dict[GroupId, GroupState]) -> None:
         for known in self._engine.known.values():
             for route in known.routes:
-                group_id = GroupId(route.identity, route.group_labels(known.labels))
-                group = self._groups.get(group_id)
-                if group is not None and group_id in stored:
+                group = self._stored_group(known, route, stored)
+                if group is not None:
                     if self._was_member(group, known):
                         self._flusher.join(group, known)
                 elif known.ends_at > self._now:
                     # The configuration changed meanwhile: a route that this alert never had.
                     self._engine.put_in_group(known, route, self._changes, self._now)
+
+    def _stored_group(
+        self, known: Known, route: Route, stored: dict[GroupId, GroupState]
+    ) -> AggregationGroup | None:
+        """The group of this route in which the alert belongs, if it is one of those that were stored."""
+        key = (route, tuple([known.labels.get(name) for name in route.group_by or ()]))
+        group = None if route.group_by is None else self._group_by_values.get(key)
+        if group is None:
+            group_id = GroupId(route.identity, route.group_labels(known.labels))
+            group = self._groups.get(group_id) if group_id in stored else None
+            if group is not None:
+                self._group_by_values[key] = group
+        return group
 
     def _was_member(self, group: AggregationGroup, known: Known) -> bool:
         since = group.settled_at

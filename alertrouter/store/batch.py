@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes, RenewalRecord, StoredState
+    from alertrouter.engine.changes import Changes, MovedEnd, RenewalRecord, StoredState
     from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import GroupId, Slot
     from alertrouter.store.chunk import Chunk
@@ -208,7 +208,7 @@ class Batch:
         if group_key or number not in self._names:
             self._names[number] = rows.group_name_row(group, group_key, used_at)
 
-    def move_ends(self, alerts: Iterable[Alert]) -> None:
+    def move_ends(self, alerts: Iterable[Alert | MovedEnd]) -> None:
         """Ends that heartbeats moved, to be written some time later."""
         for alert in alerts:
             row = rows.end_row(alert)

@@ -93,7 +93,7 @@ class Chunk:
 def make(
     source: str,
     lines: Sequence[Line],
-    labels_of: Callable[[Collection[int]], Mapping[int, Mapping[str, str]]],
+    labels_of: Callable[[Collection[int]], Iterable[tuple[int, Mapping[str, str]]]],
 ) -> Chunk:
     """The index over these lines, at least one, in ascending order of their numbers."""
     first = lines[0].number
@@ -124,14 +124,16 @@ def make(
 
 
 def _label_indexes(
-    identities: Iterable[int], labels_by_identity: Mapping[int, Mapping[str, str]]
+    identities: Iterable[int], labels_by_identity: Iterable[tuple[int, Mapping[str, str]]]
 ) -> dict[str, LabelIndex]:
     postings: dict[str, array[int]] = {}
     hashes: dict[str, dict[str, int]] = {}
-    themselves = array("Q")
-    for alert, identity in enumerate(identities):
-        themselves.append(_identity_hash(identity) | alert)
-        for name, value in labels_by_identity.get(identity, {}).items():
+    alert_by_identity = {identity: alert for alert, identity in enumerate(identities)}
+    themselves = array("Q", [_identity_hash(each) | alert for each, alert in alert_by_identity.items()])
+    for identity, labels in labels_by_identity:
+        alert = alert_by_identity.pop(identity, -1)
+        # An alert that is current again may be among the past ones, too.
+        for name, value in labels.items() if alert >= 0 else ():
             of_name = hashes.get(name)
             if of_name is None:
                 of_name = hashes[name] = {}

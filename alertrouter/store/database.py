@@ -133,6 +133,14 @@ class Database:
             return StoreError(f"the database file {self.name} failed: {_line(cause)}")
         return StoreError(known.format(name=self.name, detail=_line(cause)))
 
+    def return_memory(self, connection: Connection) -> None:
+        """Give up the pages that SQLite keeps: eight megabytes once much was written or read."""
+        if self.is_sqlite:
+            # Past SQLAlchemy, which would begin a transaction.
+            cursor = connection.connection.cursor()
+            cursor.execute("PRAGMA shrink_memory")
+            cursor.close()
+
     def keep_out_others(self) -> None:
         """Make sure that no other daemon writes to a PostgreSQL database. Raises StoreError when one does.
 

@@ -36,4 +36,4 @@ def _next_of(connection: Connection, source: Source, most_lines: int, most_menti
         mentioned += len(line.identities)
         if mentioned >= most_mentions:
             break
-    return make(source.name, lines, lambda identities: find.pairs_of(connection, identities))
+    return make(source.name, lines, lambda identities: find.each_pairs(connection, identities))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes, RenewalRecord, StoredState
+    from alertrouter.engine.changes import Changes, MovedEnd, RenewalRecord, StoredState
     from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import Slot
     from alertrouter.store.batch import Batch
@@ -116,11 +116,17 @@ class Journal:
         now = self._writer.now()
         return self._put(lambda batch: batch.add(changes, now), future)
 
-    def write_later(self, alerts: Iterable[Alert]) -> None:
-        """Remember the ends that heartbeats moved, within ``write_behind``. The last version of an alert counts."""
+    def write_later(self, alerts: Iterable[Alert | MovedEnd]) -> asyncio.Future[None]:
+        """Remember the ends that heartbeats moved, within ``write_behind``. The last version of an alert counts.
+
+        The future is done with the next commit, and raises StoreError when the database fails.
+        """
         moved = list(alerts)
-        if moved:
-            self._put(lambda batch: batch.move_ends(moved), None)
+        future = self._future()
+        if not moved:
+            future.set_result(None)
+            return future
+        return self._put(lambda batch: batch.move_ends(moved), future)
 
     def write_rules(self, changes: RuleChanges) -> asyncio.Future[None]:
         """Commit what an evaluation of rules changed. For failures see ``write``."""

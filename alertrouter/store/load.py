@@ -15,7 +15,7 @@ from alertrouter.store import rows, tables
 from alertrouter.store.errors import DamagedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Table
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _Value = TypeVar("_Value")
+
+_ROWS_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
@@ -104,8 +106,29 @@ class _Reader:
         self._loaded = loaded
 
     def values(self, table: Table, make: Callable[[Sequence[Any]], _Value]) -> list[_Value]:
+        try:
+            return self._made(table, self._rows(table), make)
+        except exc.SQLAlchemyError as error:
+            self._loaded.skipped.pop(table.name, None)
+            return self._made(table, self._salvaged(table, error), make)
+
+    def raw(self, table: Table) -> list[Sequence[Any]]:
+        try:
+            return list(self._rows(table))
+        except exc.SQLAlchemyError as error:
+            return self._salvaged(table, error)
+
+    def _rows(self, table: Table) -> Iterator[Sequence[Any]]:
+        """The rows, some at a time: all texts at once would take three times what becomes of them."""
+        result = self._connection.execute(select(table))
+        while some := result.fetchmany(_ROWS_AT_ONCE):
+            yield from some
+
+    def _made(
+        self, table: Table, rows: Iterable[Sequence[Any]], make: Callable[[Sequence[Any]], _Value]
+    ) -> list[_Value]:
         found = []
-        for row in self.raw(table):
+        for row in rows:
             try:
                 found.append(make(row))
             except ValueError as error:
@@ -113,20 +136,18 @@ class _Reader:
                 log.warning("row left out", extra={"table": table.name, "key": row[0], "because": str(error)})
         return found
 
-    def raw(self, table: Table) -> list[Sequence[Any]]:
-        try:
-            return list(self._connection.execute(select(table)).fetchall())
-        except exc.SQLAlchemyError as error:
-            problem = self._database.problem(error)
-            if not isinstance(problem, DamagedError):
-                raise
-            self._loaded.damage = str(problem)
-            found = {row[0]: row for row in _salvage(self._connection, table)}
-            log.error(  # noqa: TRY400  # the trace of a damaged file tells nobody anything
-                "a table is damaged; what can be read of it is used",
-                extra={"database": self._database.name, "table": table.name, "rows": len(found)},
-            )
-            return list(found.values())
+    def _salvaged(self, table: Table, error: exc.SQLAlchemyError) -> list[Sequence[Any]]:
+        """What can be read of a damaged table; raises the error when it has another cause."""
+        problem = self._database.problem(error)
+        if not isinstance(problem, DamagedError):
+            raise error
+        self._loaded.damage = str(problem)
+        found = {row[0]: row for row in _salvage(self._connection, table)}
+        log.error(
+            "a table is damaged; what can be read of it is used",
+            extra={"database": self._database.name, "table": table.name, "rows": len(found)},
+        )
+        return list(found.values())
 
 
 def _salvage(connection: Connection, table: Table) -> Iterator[Sequence[Any]]:

@@ -24,12 +24,14 @@ from alertrouter.engine.changes import (
     FlushRecord,
     GroupState,
     LogEntry,
+    MovedEnd,
     Outcome,
     RenewalRecord,
     SilenceChange,
     Transition,
 )
 from alertrouter.engine.slot import GroupId, Slot
+from alertrouter.wire import share_texts, shared_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +45,10 @@ _Member = TypeVar("_Member")
 
 _MASK = (1 << 64) - 1
 _SIGN = 1 << 63
+
+
+# Alerts that were posted together have their moments in common.
+_MOST_MOMENTS = 10_000
 
 
 class BadRowError(ValueError):
@@ -168,10 +174,10 @@ def alert_row(alert: Alert) -> Row:
 
 
 class AlertReader:
-    """Makes alerts of rows; equal texts become one object, as thousands of alerts share most of theirs."""
+    """Makes alerts of rows; equal texts and moments become one object, as thousands of alerts share most of theirs."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
+        self._moments: dict[Moment, Moment] = {}
 
     def alert(self, row: Sequence[Any], end: Sequence[Any] | None = None) -> Alert:
         """Of a row of ``alerts``, with the row of ``alert_ends`` if there is one. Raises BadRowError."""
@@ -201,14 +207,19 @@ class AlertReader:
         return Alert(
             labels=self.labels(labels, identity),
             annotations=self._pairs(annotations),
-            starts_at=starts_at,
-            ends_at=ends_at,
-            updated_at=updated_at,
-            generator_url=self._texts.setdefault(url, url),
+            starts_at=self._one(starts_at),
+            ends_at=None if ends_at is None else self._one(ends_at),
+            updated_at=self._one(updated_at),
+            generator_url=shared_text(url),
             timeout=bool(timeout),
             starts_offset=starts_offset,
             ends_offset=ends_offset,
         )
+
+    def _one(self, moment: Moment) -> Moment:
+        if len(self._moments) >= _MOST_MOMENTS:
+            self._moments.clear()
+        return self._moments.setdefault(moment, moment)
 
     def rule_alert(self, row: Sequence[Any]) -> StoredRuleAlert:
         """Of a row of ``rule_alerts``. Raises BadRowError."""
@@ -242,9 +253,7 @@ class AlertReader:
             pairs = _text_by_name(stored)
         except (msgspec.MsgspecError, TypeError) as error:
             raise BadRowError(f"not a JSON object of texts: {error}") from None
-        shared = self._texts.setdefault
-        for name, value in pairs.items():
-            pairs[name] = shared(value, value)
+        share_texts(pairs)
         # They were written in order.
         return Labels.in_order(pairs)
 
@@ -300,7 +309,7 @@ def to_rule_group(row: Sequence[Any]) -> EvaluatedGroup:
     return EvaluatedGroup(name, evaluated_at)
 
 
-def end_row(alert: Alert) -> Row:
+def end_row(alert: Alert | MovedEnd) -> Row:
     """``alert_ends``."""
     return (
         signed(alert.labels.identity),

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import SECOND
+from alertrouter.engine.changes import StoredState
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import DamagedError
 from alertrouter.store.load import Loaded, last_number, load
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from alertrouter.clock import Clock
-    from alertrouter.engine.changes import StoredState
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,9 @@ class Store:
         """What must be remembered. More about it, such as what could not be read, is in ``loaded``."""
         self.loaded = load(self.database)
         self.damage = self.damage or self.loaded.damage
-        return self.loaded.state
+        # Who asked makes something else of it, and nobody needs it twice in memory.
+        state, self.loaded.state = self.loaded.state, StoredState()
+        return state
 
     @property
     def stopped_in_order(self) -> bool:

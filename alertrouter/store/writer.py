@@ -132,6 +132,9 @@ class Writer:
             return
         if entries or self._time_left() <= 0:
             self._write(entries, now)
+        if not entries and not self._ends and self._connection is not None:
+            # Nothing has come for a while.
+            self._store.database.return_memory(self._connection)
         self._sweep()
         if self.lost_the_thread and self._problem is None:
             self.lost_the_thread = False

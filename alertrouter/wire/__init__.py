@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from alertrouter.wire.errors import SchemaError
-from alertrouter.wire.posted_alert import RawAlert, decode_alerts, labels_from_raw, read_moment, shared_text
+from alertrouter.wire.posted_alert import (
+    RawAlert,
+    decode_alerts,
+    labels_from_raw,
+    read_moment,
+    share_texts,
+    shared_text,
+)
 from alertrouter.wire.posted_silence import PostedMatcher, PostedSilence, decode_silence
 
 __all__ = [
@@ -15,5 +22,6 @@ __all__ = [
     "decode_silence",
     "labels_from_raw",
     "read_moment",
+    "share_texts",
     "shared_text",
 ]

@@ -86,6 +86,13 @@ def labels_from_raw(raw: bytes | Raw, member: str = "labels") -> Labels:
     except (msgspec.MsgspecError, UnicodeError):
         value = read_json(memoryview(raw), "alerts")
         return Labels({} if value is None else read_labels(value, "alerts", _path(member)))
+    share_texts(pairs)
+    names = tuple(pairs)
+    return Labels.in_order(pairs) if names in _orders or _is_in_order(names) else Labels(pairs)
+
+
+def share_texts(pairs: dict[str, str]) -> None:
+    """Put one object in the place of values that other alerts have, too."""
     for name, value in pairs.items():
         if name not in _various:
             known = _known_text(value)
@@ -93,14 +100,14 @@ def labels_from_raw(raw: bytes | Raw, member: str = "labels") -> Labels:
                 _remember_text(name, value)
             else:
                 pairs[name] = known
-    names = tuple(pairs)
-    return Labels.in_order(pairs) if names in _orders or _is_in_order(names) else Labels(pairs)
 
 
 def _remember_text(name: str, value: str) -> None:
     if len(_texts) >= _MOST_TEXTS:
         _various.clear()
-        _various.update(name for name, count in _new_texts.items() if count > _MOST_TEXTS // 8)
+        # In one step: other threads read rows meanwhile.
+        counts = list(_new_texts.items())
+        _various.update([name for name, count in counts if count > _MOST_TEXTS // 8])
         _texts.clear()
         _new_texts.clear()
     _texts[value] = value

@@ -65,8 +65,8 @@ class Stored(Remembered):
         """What heartbeats moved, as the daemon writes it every few seconds."""
         moved = list(timeline.engine.take_moved())
         self.batch.move_ends(moved)
-        for alert in moved:
-            self.alerts[alert.labels] = alert
+        for labels, *_ in moved:
+            self.alerts[labels] = timeline.engine.known[labels].alert()
 
     def write(self, timeline: Timeline, *, killed: bool = False) -> None:
         """Commit it all, as a process does when it stops; one that is killed may not have written what heartbeats moved."""
