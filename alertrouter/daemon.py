@@ -372,7 +372,7 @@ class Daemon:
                 continue
             flushes, changes = engine.flush(now, at_most=_FLUSHES_AT_ONCE)
             if changes:
-                self._journal.write(changes)
+                self._journal.record(changes)
             for flush in flushes:
                 self.metrics.suppressed(flush.suppressed)
                 self.metrics.flushed((now - flush.tick) / SECOND)

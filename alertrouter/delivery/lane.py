@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.decision import Send
 
 # So many intents are written ahead. After a crash their messages count as possible duplicates.
-AHEAD = 256
+AHEAD = 512
 
 
 class State(Enum):

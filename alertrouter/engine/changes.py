@@ -148,13 +148,14 @@ class FlushRecord:
     """A flush that had something to say or changed something; others leave nothing but their time behind.
 
     ``due`` is when it was to come, and later than ``at`` for a group that was free before its time (D10); ``tick`` is
-    the time it counts from.
+    the time it counts from. ``group_key`` is what people know the group by, where that is known.
     """
 
     at: Moment
     group: GroupId
     due: Moment
     tick: Moment
+    group_key: str = field(default="", compare=False, repr=False)
 
 
 class RenewalRecord(NamedTuple):

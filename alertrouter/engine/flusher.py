@@ -163,7 +163,9 @@ class Flusher:
             tick = group.tick
             assert tick is not None
             if unusual or tick != due or group.open or _extent(group, changes) != before:
-                changes.flushes.append(FlushRecord(at=now, group=group.id, due=due, tick=tick))
+                changes.flushes.append(
+                    FlushRecord(at=now, group=group.id, due=due, tick=tick, group_key=group.key)
+                )
 
     def _flush_if_free(
         self, group: AggregationGroup, flushes: list[Flush], changes: Changes, now: Moment

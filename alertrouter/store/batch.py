@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, insert, literal_column, select
 
-from alertrouter.core.time import DAY
+from alertrouter.core.time import DAY, HOUR
 from alertrouter.engine.changes import Outcome, Transition
 from alertrouter.store import bulk, rows, tables
 from alertrouter.store.milestones import milestone_row
@@ -135,6 +135,7 @@ class Batch:
         self.actions: list[Row] = []
         self._chunks: list[Chunk] = []
         self._names: dict[int, Row] = {}
+        self._named = False
 
     # Gathering
 
@@ -142,7 +143,7 @@ class Batch:
         """What an event changed. What is both written and removed in it is removed."""
         for flush in changes.flushes:
             self.flushes.append((next(self._numbers), *rows.flush_row(flush)))
-            self._name(flush.group, "", flush.at)
+            self._name(flush.group, flush.group_key, flush.at)
         self._add_alerts(changes, now)
         for state in changes.groups:
             row = rows.group_row(state)
@@ -156,6 +157,17 @@ class Batch:
             self._silences[row[2]] = row[2:]
         for silence_id in changes.removed_silences:
             self._silences[rows.plain(silence_id)] = None
+
+    def add_outcome(self, changes: Changes, attempt: AttemptRecord | None, now: Moment) -> None:
+        """What became of a message, after the attempt that ended it."""
+        # The flush that it is of has named the group, usually a moment ago.
+        self._named = attempt is not None and attempt.started_at - attempt.tick < HOUR
+        try:
+            if attempt is not None:
+                self.attempt(attempt)
+            self.add(changes, now)
+        finally:
+            self._named = False
 
     def add_rules(self, changes: RuleChanges) -> None:
         """What an evaluation of rules changed."""
@@ -204,6 +216,8 @@ class Batch:
         self._ends.pop(identity, None)
 
     def _name(self, group: GroupId, group_key: str, used_at: Moment) -> None:
+        if self._named:
+            return
         number = rows.group_id(group)
         if group_key or number not in self._names:
             self._names[number] = rows.group_name_row(group, group_key, used_at)

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Outcomes of messages are written this much later together, in seconds. Nobody waits for them, and a commit for every few
-# would cost the disk and the interpreter as much as a commit for many. A crash before makes them possible duplicates.
-_GATHER_OUTCOMES = 0.01
+# Flushes and outcomes of messages are written this much later together, in seconds. Nobody waits for them, and a commit for
+# every few would cost as much as a commit for many. A crash before makes the messages possible duplicates.
+_GATHER_OUTCOMES = 0.05
 _MOST_OUTCOMES = 256
 
 
@@ -137,7 +137,10 @@ class Journal:
         return self._put(lambda batch: batch.add_rules(changes), future)
 
     def record(self, changes: Changes, attempt: AttemptRecord | None = None) -> asyncio.Future[None]:
-        """Commit, with others and within a moment, what became of a message, after the attempt that led to it."""
+        """Commit, with others and within a moment, what a flush decided or what became of a message.
+
+        ``attempt`` is the one that led to it.
+        """
         future = self._outcomes_future
         if future is None:
             future = self._outcomes_future = self._future()
@@ -324,9 +327,7 @@ def _add_intent(slot: Slot, at: Moment, batch: Batch) -> None:
 
 
 def _add_outcome(attempt: AttemptRecord | None, changes: Changes, now: Moment, batch: Batch) -> None:
-    if attempt is not None:
-        batch.attempt(attempt)
-    batch.add(changes, now)
+    batch.add_outcome(changes, attempt, now)
 
 
 def _nothing(_: Batch) -> None:

@@ -34,7 +34,7 @@ from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.wire import share_texts, shared_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.time import Moment
@@ -65,18 +65,42 @@ def unsigned(stored: int) -> int:
     return stored & _MASK
 
 
-# A message is written in five rows that name its group and slot; the next one is about others.
+# A message is written in five rows that name its group and slot, one after the other; who was named last is known by
+# being the same object. Between its intent and its outcome come those of the messages that are on their way with it.
 @lru_cache(maxsize=1024)
-def _group_columns(group: GroupId) -> tuple[int, str, str]:
+def _columns_of_group(group: GroupId) -> tuple[int, str, str]:
     number = signed(xxhash.xxh64_intdigest(f"{group.labels.identity:x}\0{group.route}".encode()))
     return number, plain(group.route), json_text(group.labels)
 
 
 @lru_cache(maxsize=1024)
-def _slot_columns(slot: Slot) -> tuple[int, str, str, str, str]:
+def _columns_of_slot(slot: Slot) -> tuple[int, str, str, str, str]:
     group, route, labels = _group_columns(slot.group)
     number = signed(xxhash.xxh64_intdigest(f"{group:x}\0{slot.receiver}\0{slot.integration}".encode()))
     return number, route, labels, plain(slot.receiver), plain(slot.integration)
+
+
+class _Last:
+    """The group and the slot that were named last; each with its columns in one object, for several threads look."""
+
+    group: tuple[GroupId | None, tuple[int, str, str]] = (None, (0, "", ""))
+    slot: tuple[Slot | None, tuple[int, str, str, str, str]] = (None, (0, "", "", "", ""))
+
+
+def _group_columns(group: GroupId) -> tuple[int, str, str]:
+    last, columns = _Last.group
+    if last is not group:
+        columns = _columns_of_group(group)
+        _Last.group = (group, columns)
+    return columns
+
+
+def _slot_columns(slot: Slot) -> tuple[int, str, str, str, str]:
+    last, columns = _Last.slot
+    if last is not slot:
+        columns = _columns_of_slot(slot)
+        _Last.slot = (slot, columns)
+    return columns
 
 
 def group_id(group: GroupId) -> int:
@@ -108,8 +132,13 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def identities(members: Iterable[int]) -> bytes:
+def identities(members: Collection[int]) -> bytes:
     """A set of identities, eight bytes each, little endian."""
+    if not members:
+        return b""
+    if len(members) == 1:
+        (only,) = members
+        return only.to_bytes(8, "little")
     numbers = array("Q", members)
     if sys.byteorder == "big":
         numbers.byteswap()
@@ -470,7 +499,7 @@ def entry_row(entry: LogEntry) -> Row:
         identities(entry.firing),
         identities(entry.resolved),
         identities(entry.pending),
-        json_text(dict(entry.receiver_data)),
+        json_text(dict(entry.receiver_data)) if entry.receiver_data else "{}",
         entry.expires_at,
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from alertrouter.core.reason import FailureReason, NotSent
 from alertrouter.core.time import HOUR, MINUTE, SECOND
 from alertrouter.delivery.attempt import AttemptRecord
-from alertrouter.engine.changes import Changes, Outcome
+from alertrouter.engine.changes import Changes, FlushRecord, Outcome
 from alertrouter.store import Journal, JournalSettings, Store, StoreError, history
 from tests.store.values import (
     NOW,
@@ -244,6 +244,12 @@ def test_outcomes_are_written_together_and_before_what_comes_after_them(store: S
     async def run() -> None:
         async with journal(store) as opened:
             slots = [slot(str(number)) for number in range(90)]
+            flushed = [
+                FlushRecord(at=NOW, group=each.group, due=NOW, tick=NOW, group_key=f"{{}}:{number}")
+                for number, each in enumerate([*slots, slot("last")])
+            ]
+            opened.record(Changes(flushes=flushed))
+            assert opened.waiting == 1
             await opened.intend(slots, NOW)
             commits = opened.commits
             made = [AttemptRecord(slot=each, tick=NOW, number=1, started_at=NOW, latency=1) for each in slots]
@@ -264,7 +270,8 @@ def test_outcomes_are_written_together_and_before_what_comes_after_them(store: S
             assert store.load().intents == []
             with store.reader() as connection:
                 lines = history.decision_records(connection, history.Span()).lines
-            assert [line.slot for line in reversed(lines)][:11] == slots[:11]
+            assert [line.slot for line in reversed(lines)] == slots
+            assert lines[0].group_key == "{}:89"
             opened.record(Changes(decisions=[decision(slot=slot("last"), attempts=1)]))
         with store.reader() as connection:
             lines = history.decision_records(connection, history.Span()).lines
