@@ -33,7 +33,7 @@ class _Series(msgspec.Struct, frozen=True, gc=False):
 
 class _Data(msgspec.Struct, frozen=True, gc=False):
     resultType: str = ""  # noqa: N815 - the name on the wire
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Body(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +59,8 @@ def read_answer(response: Response, longest: int, scrub: Callable[[str], str]) -
     content = _unpacked(response, longest)
     if response.status_code != 200:
         raise _refusal(response.status_code, content, scrub)
+    if not content.strip():
+        raise QueryError("the backend's answer is empty", kind="bad_response")
     try:
         body = _read_body(content)
         if body.status != "success" or body.data is None:

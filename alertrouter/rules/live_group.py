@@ -278,17 +278,21 @@ class LiveGroup:
 
     def _say(self, turn: Iteration) -> None:
         """One line when rules begin to fail, or to fail differently, and one when all work again."""
-        if turn.first_error == self._error:
+        if not turn.first_error and not self._error:
             return
-        failing = sum(rule.health is Health.ERROR for rule in self.rules)
-        if turn.first_error:
+        # Of those that fail the first in the file: which fails first is chance where some are asked at once.
+        failing = [rule for rule in self.rules if rule.health is Health.ERROR]
+        error = f"{failing[0].rule.name}: {failing[0].last_error}" if failing else ""
+        if error == self._error:
+            return
+        if error:
             log.warning(
                 "Evaluating rules failed",
-                extra={"group": self.group.key, "rules": failing, "err": turn.first_error},
+                extra={"group": self.group.key, "rules": len(failing), "err": error},
             )
         else:
             log.info("Evaluating rules works again", extra={"group": self.group.key})
-        self._error = turn.first_error
+        self._error = error
 
     # After a restart
 

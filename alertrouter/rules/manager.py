@@ -119,7 +119,8 @@ class Manager:
             for old, new in changed:
                 await self._dismiss(old, new.adopt(old), changes)
             for gone in removed:
-                await self._dismiss(gone, gone.rules, changes)
+                # None at all is more likely a folder that is not mounted than an intention: nothing is resolved for it.
+                await self._dismiss(gone, gone.rules, changes, tells=bool(after))
                 changes.removed_groups.append(gone.group.key)
                 self._end_series_of(gone)
             self._groups = after
@@ -128,11 +129,13 @@ class Manager:
                 if before.get(key) is not live:
                     live.start()
 
-    async def _dismiss(self, group: LiveGroup, rules: Sequence[LiveRule], changes: RuleChanges) -> None:
+    async def _dismiss(
+        self, group: LiveGroup, rules: Sequence[LiveRule], changes: RuleChanges, *, tells: bool = True
+    ) -> None:
         """Rules of this group are gone."""
         for rule in rules:
             changes.removed_alerts += [(rule.identity, labels) for labels in rule.alerts]
-        if self._world.options.resolve_removed:
+        if tells and self._world.options.resolve_removed:
             await group.resolve(rules, self._world.clock.now())
 
     def _end_series_of(self, group: LiveGroup) -> None:

@@ -234,6 +234,19 @@ def test_a_failure_is_logged_once_and_so_is_its_end(caplog: pytest.LogCaptureFix
     ]
 
 
+def test_which_of_two_failing_rules_fails_first_is_not_logged_again_and_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    story = Story(alerting(), alerting("Other", "other"))
+    story.answer(unreachable())
+    story.answer(unreachable(), "other")
+    story.backend.is_late = lambda expression, minute: (expression == "other") == (minute % 2 == 0)
+    story.evaluate(0, 5)
+    assert [(record.message, record.__dict__["err"]) for record in caplog.records] == [
+        ("Evaluating rules failed", "Down: connection refused")
+    ]
+
+
 def test_a_group_that_is_never_answered_is_an_alert_of_its_own() -> None:
     story = Story(alerting(), alerting("Other", "other"), options=Options())
 

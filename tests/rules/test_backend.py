@@ -259,6 +259,8 @@ async def test_the_shorter_of_two_time_limits_counts() -> None:
         b"not json",
         b"[]",
         b'{"status":"success"}',
+        b'{"status":"success","data":{"resultType":"vector"}}',
+        b'{"status":"success","data":{"resultType":"scalar"}}',
         b'{"status":"success","data":{"resultType":"vector","result":{}}}',
         b'{"status":"success","data":{"resultType":"vector","result":[{"metric":{}}]}}',
         b'{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"one"]}]}}',

@@ -84,7 +84,7 @@ async def test_a_group_that_is_gone(*, told: bool) -> None:  # R98
         writes=True,
     )
     before = len(played.sent)
-    await played.manager.replace(rule_set())
+    await played.manager.replace(rule_set(aligned(alerting("B", "nothing"), name="other")))
     assert [(each.at, each.ends) for each in played.sent[before:]] == ([(3.5, 3.5)] if told else [])
     assert not any(is_stale(point.value) for point in played.points)
     assert len(played.changes[-1].removed_alerts) == 1
@@ -98,6 +98,15 @@ async def test_a_group_that_is_gone(*, told: bool) -> None:  # R98
         ("ALERTS_FOR_STATE", 5.5),
     ]
     assert len(played.sent) == before + told
+    await played.manager.stop()
+
+
+async def test_when_all_rules_are_gone_nothing_is_resolved() -> None:
+    played = await firing(aligned(alerting()), options=Options(resolve_removed=True))
+    before = len(played.sent)
+    await played.manager.replace(rule_set())
+    await played.minutes(30)
+    assert len(played.sent) == before
     await played.manager.stop()
 
 
