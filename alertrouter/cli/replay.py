@@ -11,6 +11,7 @@ from alertrouter.cli.records import RecordOptions, check_reach, moment, opened, 
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Sequence
 
     from alertrouter.cli.command import Command
     from alertrouter.cli.session import Session
@@ -291,12 +292,19 @@ def _print_change(place: int, change: Change, example: Example) -> None:
         f"{place:2}. {example.alerts} {change.alertname or 'nameless'} {change.kind}: {told}{extra}{because}\n"
     )
     write(f"    for example {example.labels.text()}, fired at {to_second(example.at)}\n")
-    before, after = example.routes
-    if before == after:
-        write("".join(f"      {line}\n" for line in after))
-    else:
-        write("    before:\n" + "".join(f"      {line}\n" for line in before))
-        write("    after:\n" + "".join(f"      {line}\n" for line in after))
+    if example.ways is not None:
+        before, after = example.ways
+        _print_way("before", before.answer, before.way)
+        # What is the same is said once.
+        _print_way("after", after.answer, [block for block in after.way if block not in before.way])
+
+
+def _print_way(when: str, answer: str, way: Sequence[tuple[str, list[str]]]) -> None:
+    from alertrouter.cli.output import write
+
+    write(f"    {when}: {answer}\n")
+    for head, lines in way:
+        write(f"      {head}:\n" + "".join(f"        {line}\n" for line in lines))
 
 
 def _names(receivers: tuple[str, ...]) -> str:
@@ -333,8 +341,8 @@ def _json(found: Differences) -> dict[str, Any]:
                 "alerts": example.alerts,
                 "longestSeconds": example.longest / SECOND,
                 "example": {"labels": dict(example.labels), "firedAt": format_rfc3339(example.at)},
-                "routesBefore": list(example.routes[0]),
-                "routesAfter": list(example.routes[1]),
+                "explainBefore": None if example.ways is None else example.ways.before.as_json(),
+                "explainAfter": None if example.ways is None else example.ways.after.as_json(),
             }
             for change, example in found.largest()
         ],

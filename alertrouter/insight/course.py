@@ -59,7 +59,8 @@ class Kept(NamedTuple):
 
 
 class Course:
-    """One course. ``told`` is called with every message, ``kept`` with every new reason for none.
+    """One course. ``told`` is called with every message, ``kept`` with every new reason for none, ``decided`` with every line
+    that a record would have.
 
     ``routing`` is in force instead of what the record says, from ``since`` on; None for what the record says. ``without``
     are causes that never were: ids of silences, and identities of alerts; ``without_intervals`` mute nothing.
@@ -72,6 +73,7 @@ class Course:
         since: Moment = 0,
         told: Callable[[Message], object],
         kept: Callable[[Kept], object] | None = None,
+        decided: Callable[[DecisionRecord], object] | None = None,
         without: frozenset[str | int] = frozenset(),
         without_intervals: frozenset[str] = frozenset(),
     ) -> None:
@@ -79,6 +81,7 @@ class Course:
         self._since = since
         self._told = told
         self._kept = kept
+        self._decided = decided
         self._without = without
         self._feed: Feed | None = None
         self._recorded: Routing | None = None
@@ -163,6 +166,8 @@ class Course:
             flushes, changes = engine.flush(due)
             if self._kept is not None and changes.decisions:
                 self._keep(changes)
+            if self._decided is not None:
+                self._tell(changes)
             for flush in flushes:
                 for send in flush.sends:
                     if self._kept is not None and send.muted:
@@ -177,7 +182,14 @@ class Course:
                             send.resolved,
                         )
                     )
-                    engine.delivered(send, due)
+                    delivered = engine.delivered(send, due)
+                    if self._decided is not None:
+                        self._tell(delivered)
+
+    def _tell(self, changes: Changes) -> None:
+        assert self._decided is not None
+        for record in changes.decisions:
+            self._decided(record)
 
     def _keep(self, changes: Changes) -> None:
         assert self._kept is not None

@@ -8,19 +8,19 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.time import SECOND
 from alertrouter.engine.changes import AlertTransition, Transition
+from alertrouter.insight.changed import Episode, explain_episodes
 from alertrouter.insight.course import FOUND_OUT, Course, Kept, Message
-from alertrouter.insight.ways import routes_tried
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from alertrouter.core.labels import Labels
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Duration, Moment
+    from alertrouter.insight.changed import Ways
     from alertrouter.insight.record import Event, Record
 
 NIGHT_BEGINS = 22
@@ -44,13 +44,18 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Example:
-    """How often a change happened, and to whom first."""
+    """How often a change happened, and to whom first.
+
+    ``at`` is when that alert fired, ``shown_at`` when it can be seen: when the last was told of it. ``ways`` are there for
+    the largest changes.
+    """
 
     labels: Labels
     at: Moment
+    shown_at: Moment
     alerts: int = 0
     longest: Duration = 0
-    routes: tuple[Sequence[str], Sequence[str]] = ((), ())
+    ways: Ways | None = None
 
 
 @dataclass(slots=True)
@@ -111,7 +116,13 @@ def compare(
     comparison = _Comparison(before, after, since, zone)
     for event in record.events(since, until, leave_out=FOUND_OUT):
         comparison.happened(event)
-    return comparison.end(min(until, record.complete_until))
+    found = comparison.end(min(until, record.complete_until))
+    examples = [example for _, example in found.largest()]
+    episodes = [Episode(example.labels, example.at, example.shown_at) for example in examples]
+    ways = explain_episodes(record, episodes, before=before, after=after, since=since)
+    for example, each in zip(examples, ways, strict=True):
+        example.ways = each
+    return found
 
 
 class _Comparison:
@@ -230,9 +241,8 @@ class _Comparison:
         change = Change(kind, episode.labels.get("alertname", ""), before, after, by)
         example = self._found.changes.get(change)
         if example is None:
-            trees = [course.engine.routing.route for course in self._courses]
-            routes = (routes_tried(trees[BEFORE], episode.labels), routes_tried(trees[AFTER], episode.labels))
-            example = self._found.changes[change] = Example(episode.labels, episode.at, routes=routes)
+            shown_at = max(chain.from_iterable(told.values() for told in episode.told))
+            example = self._found.changes[change] = Example(episode.labels, episode.at, shown_at)
         example.alerts += 1
         example.longest = max(example.longest, delay)
 

@@ -20,7 +20,7 @@ from alertrouter.insight.verify import Reenactment
 from alertrouter.insight.ways import routes_tried
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from alertrouter.core.labels import Labels
     from alertrouter.core.matcher import Matchers
@@ -148,7 +148,15 @@ def explain(record: Record, matchers: Matchers, at: Moment) -> Explanation:
     if complete_from is None or at < complete_from:
         raise RecordError(_beyond(record, at))
     labels, begun_at = _find(record, matchers, at, complete_from)
-    return _Explainer(record, labels, begun_at, at).explain()
+    played = Reenactment()
+    explainer = Explainer(record, labels, begun_at, at, lambda: played.engine)
+    for event in record.events(begun_at, at + 1):
+        played.happened(event)
+        explainer.note(event)
+    played.end(at)
+    found = explainer.explain()
+    found.promises = list(explainer.promises(found.told))
+    return found
 
 
 def _beyond(record: Record, at: Moment) -> str:
@@ -199,8 +207,12 @@ def _seen(record: Record, matchers: Matchers, since: Moment, at: Moment) -> dict
     return found
 
 
-class _Explainer:
-    def __init__(self, record: Record, labels: Labels, begun_at: Moment, at: Moment) -> None:
+class Explainer:
+    """Notes what concerns one alert while somebody plays its record on an engine, and explains it as of a moment."""
+
+    def __init__(
+        self, record: Record, labels: Labels, begun_at: Moment, at: Moment, engine: Callable[[], Engine]
+    ) -> None:
         self._record = record
         self._labels = labels
         self._identity = labels.identity
@@ -210,18 +222,14 @@ class _Explainer:
         self._decisions: dict[Slot, list[DecisionRecord]] = {}
         self._attempts: dict[tuple[Slot, Moment], list[AttemptRecord]] = {}
         self._known: Known | None = None
-        self._played = Reenactment()
-        self._complete_from = 0
+        self._engine_now = engine
 
     @property
     def _engine(self) -> Engine:
-        return self._played.engine
+        return self._engine_now()
 
     def explain(self) -> Explanation:
-        for event in self._record.events(self._begun_at, self._at + 1):
-            self._played.happened(event)
-            self._note(event)
-        self._played.end(self._at)
+        """The answer, once everything up to the moment was played and noted; without promises."""
         self._known = self._engine.known.get(self._labels, self._known)
         found = Explanation(
             at=self._at,
@@ -230,12 +238,12 @@ class _Explainer:
             complete_from=self._record.complete_from or self._at,
         )
         found.told = list(self._told())
-        found.promises = list(self._promises(found.told))
         found.answer = self._answer(found)
         found.way = list(self._way(found))
         return found
 
-    def _note(self, event: object) -> None:
+    def note(self, event: object) -> None:
+        """An event of the record, or of a course, that was played just now."""
         match event:
             case AlertTransition() if event.alert.labels == self._labels:
                 if event.kind is not Transition.COLLECTED:
@@ -375,7 +383,8 @@ class _Explainer:
 
     # What would have been
 
-    def _promises(self, told: Sequence[Told]) -> Iterator[Promise]:
+    def promises(self, told: Sequence[Told]) -> Iterator[Promise]:
+        """For each that was not told because of something, the message it would have got without."""
         for each in told:
             if each.causes and (promise := self._without(each)) is not None:
                 yield promise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sqlalchemy import func, select
 
 from alertrouter.core.labels import Labels
-from alertrouter.core.time import EARLIEST
+from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
@@ -102,7 +102,7 @@ class StoreRecord:
     ) -> Iterator[Event]:
         """What happened, from the last checkpoint at or before ``since``."""
         first = self._first(since)
-        last = max(self._last(table) for table in tables.NUMBERED)
+        last = max(self._last(table, until) for table in tables.NUMBERED)
         table = tables.milestones.c
         query = select(*list(table)[1:]).where(table.kind == RECONFIGURED, table.id < first)
         row = self._connection.execute(query.order_by(table.id.desc()).limit(1)).first()
@@ -129,8 +129,13 @@ class StoreRecord:
             )
         return int(found)
 
-    def _last(self, table: Table) -> int:
-        return self._connection.execute(select(func.max(table.c.id))).scalar() or 0
+    def _last(self, table: Table, until: Moment) -> int:
+        """The greatest number of what happened before this moment; the clock may have been set back since."""
+        query = select(func.max(table.c.id))
+        if until < LATEST:
+            at = table.c.started_at if table is tables.attempts else table.c.at
+            query = query.where(at < until)
+        return self._connection.execute(query).scalar() or 0
 
     def _happened(
         self, first: int, last: int, leave_out: Collection[type[Event]]

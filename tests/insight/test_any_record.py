@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertrouter.core.time import LATEST, SECOND
 from alertrouter.engine.changes import DecisionRecord, FlushRecord, Outcome
+from alertrouter.insight.difference import compare
 from alertrouter.insight.verify import verify
 from tests.behaviour.test_any_timeline import CONFIG
 from tests.strategies import Event as Deed
 from tests.strategies import stories
-from tests.timeline import Answer, Timeline
+from tests.timeline import Answer, Timeline, routing
+
+if TYPE_CHECKING:
+    from alertrouter.insight.explain import Explanation
 
 OTHER = """
 route:
@@ -116,3 +121,28 @@ def test_each_message_has_one_end_and_those_sent_are_those_that_came(
     ]
     flushed = {(event.group, event.tick) for event in t.store.events if isinstance(event, FlushRecord)}
     assert all((record.slot.group, record.tick) in flushed for record in told)
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories, happenings, st.integers(0, 1000))
+def test_what_is_explained_of_a_change_is_the_change(
+    story: list[Deed], happened: list[tuple[int, str]], seed: int
+) -> None:
+    t = lived(story, happened, CONFIG, seed)
+    after = routing(OTHER)
+    found = compare(t.record(), before=t.routing, after=after, since=0, until=LATEST)
+    for change, example in found.largest():
+        assert example.ways is not None
+        for way, receivers in zip(example.ways, (change.before, change.after), strict=True):
+            told = {
+                each.slot.receiver
+                for each in way.told
+                if each.sent_at is not None and each.sent_at >= example.at
+            }
+            assert way.labels == example.labels
+            assert told == set(receivers), way.text()
+            assert way.answer.startswith(tuple(receivers) or ("Nobody was told", *way_receivers(way)))
+
+
+def way_receivers(way: Explanation) -> list[str]:
+    return [each.slot.receiver for each in way.told]

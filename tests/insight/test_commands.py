@@ -92,6 +92,10 @@ def test_replay_tells_who_is_lost_and_fails_by_its_budgets(run: Callable[..., tu
     assert status == 2
     assert found["byReceiver"]["pager-b"]["after"] == 0
     assert found["alerts"]["lost"] == 1
+    lost = next(each for each in found["largest"] if each["kind"] == "lost")
+    assert lost["explainBefore"]["told"][0]["sentAt"] is not None
+    assert lost["explainAfter"]["told"][0]["whyNot"] == "no integration"
+    assert lost["explainAfter"]["labels"] == lost["example"]["labels"]
     assert {each["labels"]["instance"] for each in found["unrouted"]} == {"db1", "db2"}
     assert [line.partition(",")[0] for line in found["exceeded"]] == [
         f"{found['lostMessages']} lost messages",
@@ -101,6 +105,9 @@ def test_replay_tells_who_is_lost_and_fails_by_its_budgets(run: Callable[..., tu
     _, text, _ = run(*asked)
     assert "1 alerts nobody is told of any more" in text
     assert "pager-b → nobody, because of no receiver with an integration" in text
+    assert "    before: pager-b (webhook/0) told at 1970-01-01T00:05:30Z (first notification)" in text
+    assert "was not told of {" in text.partition("    after: ")[2].partition("\n")[0]
+    assert text.count("How it came in:") == len(found["largest"])
     assert 'severity="page"' in text
 
 
