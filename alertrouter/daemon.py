@@ -96,6 +96,8 @@ _ENDS_EVERY = 15 * SECOND
 _ENDS_AT_ONCE = 4096
 # So many transitions of one request are told on its span.
 _MOST_TOLD = 128
+# History is not indexed while messages wait for room, so many times in a row: they need the interpreter.
+_MOST_PUT_OFF = 12
 # A replay begins at the last checkpoint before the time that is asked for.
 _CHECKPOINTS = 6 * HOUR
 
@@ -466,9 +468,12 @@ class Daemon:
             max_size=settings.history_max_size,
         )
         sweep_at = self.clock.now() + settings.data_maintenance_interval
+        put_off = 0
         while True:
             await self.clock.sleep_until(self.clock.now() + _HOUSE_KEEPING)
-            await keeper.index()
+            put_off = put_off + 1 if self._delivery.is_rushed and put_off < _MOST_PUT_OFF else 0
+            if not put_off:
+                await keeper.index()
             if self.clock.now() >= sweep_at:
                 sweep_at = self.clock.now() + settings.data_maintenance_interval
                 await keeper.sweep(self.clock.now())

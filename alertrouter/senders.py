@@ -45,6 +45,7 @@ class ConfiguredSenders:
         self._clock = clock
         self._external_url = external_url
         self._senders: dict[int, Sender] = {}
+        self._limits: dict[int, Limits] = {}
         self._fallbacks: dict[int, Mapping[str, str]] = {}
 
     def sender(self, integration: Integration) -> Sender:
@@ -60,12 +61,15 @@ class ConfiguredSenders:
 
     def limits(self, integration: Integration) -> Limits | None:
         """The integration's own limits; those of the whole configuration where it has none."""
-        own = _config(integration).alertrouter
-        usual = self.configuration.options.delivery
-        return Limits(
-            concurrency=own.concurrency or usual.concurrency,
-            per_minute=own.messages_per_minute or usual.messages_per_minute,
-        )
+        found = self._limits.get(id(integration))
+        if found is None:
+            own = _config(integration).alertrouter
+            usual = self.configuration.options.delivery
+            found = self._limits[id(integration)] = Limits(
+                concurrency=own.concurrency or usual.concurrency,
+                per_minute=own.messages_per_minute or usual.messages_per_minute,
+            )
+        return found
 
     def __call__(self, send: Send) -> Message:
         """The message of a decision."""

@@ -21,7 +21,7 @@ from alertrouter.delivery.book import Book
 from alertrouter.delivery.circuit import OPENS_AFTER, Circuit
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
 from alertrouter.delivery.lane import Job, Lane, State
-from alertrouter.delivery.trace import FlushTrace, failed
+from alertrouter.delivery.trace import failed, trace_of
 from alertrouter.engine.changes import RenewalRecord
 from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
@@ -93,7 +93,7 @@ class Delivery:
             return
         for integration in flush.logged:
             self._metrics.notification(flush.route.receiver.name, integration.kind)
-        trace = FlushTrace(flush)
+        trace = trace_of(flush)
         for send in flush.sends:
             self._metrics.notification(send.slot.receiver, send.integration.kind)
             job = Job(id=self._new_id(), send=send, lane=self._lane(send), trace=trace.message(send))
@@ -110,6 +110,11 @@ class Delivery:
     def in_progress(self) -> int:
         """How many messages have neither been delivered nor given up."""
         return len(self._jobs)
+
+    @property
+    def is_rushed(self) -> bool:
+        """Whether messages wait for room at a receiver that takes them."""
+        return any(lane.ready and lane.is_full and not lane.circuit.is_open for lane in self._lanes.values())
 
     def status(self) -> list[LaneStatus]:
         """How every integration that was ever told something is doing."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.delivery.errors import DeliveryError
     from alertrouter.delivery.ports import Limits
-    from alertrouter.delivery.trace import MessageTrace
+    from alertrouter.delivery.trace import MessageTrace, Untraced
     from alertrouter.engine.decision import Send
 
 # So many intents are written ahead. After a crash their messages count as possible duplicates.
@@ -44,7 +44,7 @@ class Job:
     id: int
     send: Send
     lane: Lane
-    trace: MessageTrace
+    trace: MessageTrace | Untraced
     state: State = State.READY
     attempts: int = 0
     started_at: Moment = 0

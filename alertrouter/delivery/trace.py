@@ -15,22 +15,44 @@ if TYPE_CHECKING:
     from alertrouter.tracing import Span
 
 
+class Untraced:
+    """Stands for the spans of everything while nobody traces."""
+
+    def message(self, send: Send) -> Untraced:
+        """No span of this message."""
+        _ = send
+        return self
+
+    def attempt(self) -> AbstractContextManager[Span]:
+        """No span of an attempt."""
+        return tracing.NOTHING
+
+    def end(self, error: str = "") -> None:
+        """It is over."""
+
+
+_UNTRACED = Untraced()
+
+
+def trace_of(flush: Flush) -> FlushTrace | Untraced:
+    """The span of this flush, if it is to have one."""
+    return FlushTrace(flush) if tracing.is_on() else _UNTRACED
+
+
 class FlushTrace:
     """The span of a flush, over when all its messages are. A flush begins a trace of its own."""
 
     def __init__(self, flush: Flush) -> None:
         self._left = len(flush.sends)
-        self._span: Span = tracing.NOTHING
-        if tracing.is_on():
-            self._span = tracing.begin(
-                "dispatch.AggregationGroup.flush",
-                attributes={
-                    "alerting.aggregation_group.key": flush.route.group_key(flush.group.labels),
-                    "alerting.alerts.muted.count": sum(flush.suppressed.values()),
-                },
-            )
-            if not self._left:
-                self._span.end()
+        self._span: Span = tracing.begin(
+            "dispatch.AggregationGroup.flush",
+            attributes={
+                "alerting.aggregation_group.key": flush.route.group_key(flush.group.labels),
+                "alerting.alerts.muted.count": sum(flush.suppressed.values()),
+            },
+        )
+        if not self._left:
+            self._span.end()
 
     def message(self, send: Send) -> MessageTrace:
         """The span of one of its messages."""

@@ -329,12 +329,13 @@ class Flusher:
             expires_at=self.log.expiry(send.route.repeat_interval, now),
         )
         self.log.put(entry, changes)
-        self.log.unsure.discard(send.slot)
+        if self.log.unsure:
+            self.log.unsure.discard(send.slot)
         group = self._groups.get(send.slot.group)
         record_send(group, send, changes, now, attempts=attempts, error=note)
         if self.events is not None:
             self.events.append(Notified(now, send, group.created_at if group else send.tick))
-        self._close(send, changes, now)
+        self._close(group, send, changes, now)
         return changes
 
     def failed(
@@ -342,37 +343,22 @@ class Flusher:
     ) -> Changes:
         """Keep everything as it was: the next flush of the group tries again."""
         changes = Changes()
-        record_send(
-            self._groups.get(send.slot.group),
-            send,
-            changes,
-            now,
-            attempts=attempts,
-            failure=failure,
-            error=error,
-        )
         group = self._groups.get(send.slot.group)
+        record_send(group, send, changes, now, attempts=attempts, failure=failure, error=error)
         if group is not None:
             group.failed = True
-        self._close(send, changes, now)
+        self._close(group, send, changes, now)
         return changes
 
     def withdrawn(self, send: Send, quiet: Quiet, now: Moment, *, attempts: int) -> Changes:
         """Nothing was due any more: a success with nothing to log."""
         changes = Changes()
-        record_send(
-            self._groups.get(send.slot.group),
-            send,
-            changes,
-            now,
-            attempts=attempts,
-            quiet=quiet,
-        )
-        self._close(send, changes, now)
+        group = self._groups.get(send.slot.group)
+        record_send(group, send, changes, now, attempts=attempts, quiet=quiet)
+        self._close(group, send, changes, now)
         return changes
 
-    def _close(self, send: Send, changes: Changes, now: Moment) -> None:
-        group = self._groups.get(send.slot.group)
+    def _close(self, group: AggregationGroup | None, send: Send, changes: Changes, now: Moment) -> None:
         if group is None or group.open.pop(send.slot, None) is None or group.open:
             return
         if group.closing:

@@ -7,7 +7,7 @@ be reached from a template. Names and contents: `semantics.md` 9.1 and 9.2, `tem
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from alertrouter.core.alert import Status
@@ -25,6 +25,7 @@ _NO_END: Final = Time(ZERO_MOMENT)
 _SPECIAL: Final = re.compile(r"[\\.+*?()|\[\]{}^$]")
 
 
+@lru_cache(maxsize=1024)
 def quote_pattern(text: str) -> str:
     """The text as a regular expression that matches it.
 

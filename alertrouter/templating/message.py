@@ -208,7 +208,7 @@ class Message:
             "groupLabels": notification.group_labels,
             "commonLabels": common([alert.labels for alert in alerts]),
             "commonAnnotations": common([alert.annotations for alert in alerts]),
-            "routeLabels": self.route_labels,
+            "routeLabels": self.route_labels if notification.route_labels else {},
             "externalURL": self.external_url,
             "version": "4",
             "groupKey": notification.group_key,
