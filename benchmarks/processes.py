@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.load import HOST, LoadError, get
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_WITHIN = 60.0
@@ -72,6 +72,11 @@ def memory(pid: int, line: str = "VmRSS") -> float:
     return total / 1024
 
 
+def _as_installed(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment, in which a program written in Python keeps its compiled modules, as an installed one has them."""
+    return {name: value for name, value in environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Peer:
     """A program that takes Alertmanager's flags; ``name`` is its column in the table."""
 
@@ -114,7 +119,9 @@ class Server:
         ]
         begun = time.monotonic()
         with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=self.directory, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                command, cwd=self.directory, env=_as_installed(os.environ), stdout=log, stderr=log
+            )
         while time.monotonic() - begun < _START_WITHIN:
             with contextlib.suppress(OSError):
                 if get(self.port, "/-/ready", timeout=_START_WITHIN).status == 200:

@@ -184,6 +184,9 @@ def _named(root: Command, words: Sequence[str]) -> Command:
 def _mode(features: str) -> Mode:
     """Which matcher syntax the features ask for; Failure when they are wrong."""
     from alertrouter.core.matcher_syntax import Mode
+
+    if not features:
+        return Mode.FALLBACK
     from alertrouter.settings import FEATURES
 
     names = {name.strip() for name in features.split(",") if name.strip()}
