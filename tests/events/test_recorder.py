@@ -98,7 +98,9 @@ async def test_a_file_gets_every_event_in_order_and_is_added_to(tmp_path: Path) 
                 it.recorder.append(event)
     numbers = [str(number) for number in range(2000)]
     assert comments(lines_of(path)) == [BEGIN, *numbers[:1000], END, BEGIN, *numbers[1000:], END]
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~os.umask(os.umask(0o022) or 0o022)
+    umask = os.umask(0o022)
+    os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644 & ~umask
     labels = {"event_type": "silence_created", "output": f"file:{path}"}
     assert it.count("events_recorded_total", **labels, result="success") == 1000
     written = sum(len(line) + 1 for line in path.read_text().splitlines()[1003:-1])
