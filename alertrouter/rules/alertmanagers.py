@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from typing import TYPE_CHECKING, Final
 
 from alertrouter.core.labels import Labels
 from alertrouter.core.time import SECOND, format_rfc3339
 from alertrouter.http_client import HttpClient
 from alertrouter.rules.alertmanager_queue import AlertmanagerQueue, QueuedAlert
+from alertrouter.rules.lookup import DnsLookup
 from alertrouter.rules.relabel import Relabeling
 from alertrouter.wire.writing import encode
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from alertrouter.clock import Timer
     from alertrouter.core.time import Duration
+    from alertrouter.rules.lookup import Lookup
     from alertrouter.rules.model import RuleGroup
     from alertrouter.rules.ports import RuleAlert
     from alertrouter.rules.query_config import AlertmanagersConfig, DnsTargets
@@ -53,12 +54,14 @@ class AlertmanagerNotifier:
         relabel_configs: Sequence[RelabelConfig] = (),
         capacity: int = CAPACITY,
         last_words: Duration = LAST_WORDS,
+        lookup: Lookup | None = None,
     ) -> None:
         self._last_words = last_words
         self._external_labels = dict(external_labels or {})
         self._relabeling = Relabeling(relabel_configs)
         self._metrics = metrics
-        self._blocks = [_Alertmanagers(config, clock, metrics, capacity) for config in configs]
+        lookup = lookup or DnsLookup()
+        self._blocks = [_Alertmanagers(config, clock, metrics, capacity, lookup) for config in configs]
 
     @property
     def urls(self) -> list[str]:
@@ -119,8 +122,14 @@ class _Alertmanagers:
     """The Alertmanagers of one block of the configuration."""
 
     def __init__(
-        self, config: AlertmanagersConfig, clock: Timer, metrics: NotifierMetrics, capacity: int
+        self,
+        config: AlertmanagersConfig,
+        clock: Timer,
+        metrics: NotifierMetrics,
+        capacity: int,
+        lookup: Lookup,
     ) -> None:
+        self._lookup = lookup
         self._config = config
         self._clock = clock
         self._metrics = metrics
@@ -182,7 +191,7 @@ class _Alertmanagers:
     async def _ask_dns(self, place: int, dns: DnsTargets) -> None:
         while True:
             try:
-                found = await self._resolved(dns)
+                found = [self._config.url_of(target) for target in await self._lookup.targets(dns)]
             except OSError as error:
                 # Those known before are good until the DNS says otherwise.
                 log.warning(
@@ -195,15 +204,3 @@ class _Alertmanagers:
                 for queue in new:
                     queue.add(held)
             await self._clock.sleep_for(dns.refresh_interval)
-
-    async def _resolved(self, dns: DnsTargets) -> list[str]:
-        family = socket.AF_INET if dns.type == "A" else socket.AF_INET6
-        loop = asyncio.get_running_loop()
-        addresses = set()
-        for name in dns.names:
-            for *_, address in await loop.getaddrinfo(name, dns.port, family=family, type=socket.SOCK_STREAM):
-                addresses.add(str(address[0]))
-        return [
-            self._config.url_of(f"[{address}]:{dns.port}" if ":" in address else f"{address}:{dns.port}")
-            for address in sorted(addresses)
-        ]

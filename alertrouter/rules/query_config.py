@@ -129,10 +129,10 @@ class StaticTargets(ConfigModel):
 
 
 class DnsTargets(ConfigModel):
-    """Hosts that are asked of the DNS, again and again."""
+    """Hosts that are asked of the DNS, again and again. SRV records name their ports themselves."""
 
     names: ListOf[Text] = ()
-    type: Text = "A"
+    type: Text = "SRV"
     port: Int = 0
     refresh_interval: PrometheusDuration = 30 * SECOND
 
@@ -143,13 +143,13 @@ class DnsTargets(ConfigModel):
         if not self.names:
             raise ConfigProblem("DNS-SD config must contain at least one SRV record name", at="names")
         object.__setattr__(self, "type", self.type.upper())
-        if self.type not in {"A", "AAAA"}:
+        if self.type not in {"SRV", "A", "AAAA"}:
             raise ConfigProblem(
                 f"DNS records of type {self.type} are not asked for",
                 at="type",
-                hint="use A or AAAA with port:",
+                hint="use SRV, or A or AAAA with port:",
             )
-        if not 0 < self.port < 65536:
+        if self.type != "SRV" and not 0 < self.port < 65536:
             raise ConfigProblem(
                 "a port is required in DNS-SD configs for all record types except SRV", at="port"
             )

@@ -6,14 +6,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import dns.message
+import dns.rcode
+import dns.rrset
 import pytest
 from prometheus_client import CollectorRegistry
 
 from alertrouter.clock import SystemClock, Timer
 from alertrouter.core.time import MILLISECOND, MINUTE, SECOND, Duration
 from alertrouter.rules.alertmanagers import AlertmanagerNotifier, shown_address
+from alertrouter.rules.lookup import DnsLookup
 from alertrouter.rules.model import RuleGroup
 from alertrouter.rules.ports import RuleAlert
 from alertrouter.rules.query_config import AlertmanagersConfig
@@ -59,6 +63,7 @@ async def notifying(
     relabeling: Sequence[Mapping[str, Any]] = (),
     capacity: int = 10_000,
     last_words: Duration = MINUTE,
+    lookup: DnsLookup | None = None,
 ) -> AsyncIterator[Notifying]:
     registry = CollectorRegistry()
     notifier = AlertmanagerNotifier(
@@ -69,6 +74,7 @@ async def notifying(
         relabel_configs=[RelabelConfig.model_validate(step) for step in relabeling],
         capacity=capacity,
         last_words=last_words,
+        lookup=lookup,
     )
     try:
         yield Notifying(notifier, registry)
@@ -318,8 +324,8 @@ async def test_a_group_may_add_headers() -> None:
 async def test_r47_alerts_wait_for_the_first_answer_of_the_dns() -> None:
     clock = HurriedClock()
     async with HttpReceiver() as server:
-        dns = {"names": ["localhost"], "type": "A", "port": server.port, "refresh_interval": "1h"}
-        async with notifying({"dns_sd_configs": [dns]}, clock=clock) as n:
+        wanted = {"names": ["localhost"], "type": "A", "port": server.port, "refresh_interval": "1h"}
+        async with notifying({"dns_sd_configs": [wanted]}, clock=clock) as n:
             await n.notify(alert("A"))
             assert n.notifier.urls == []
             await server.wait_for(1)
@@ -330,7 +336,7 @@ async def test_r47_alerts_wait_for_the_first_answer_of_the_dns() -> None:
 
 async def test_r49_those_known_stay_when_the_dns_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     async with HttpReceiver() as server:
-        dns = {"names": ["localhost"], "type": "A", "port": server.port, "refresh_interval": "1ms"}
+        wanted = {"names": ["localhost"], "type": "A", "port": server.port, "refresh_interval": "1ms"}
         loop = asyncio.get_running_loop()
         real = loop.getaddrinfo
         failures = 0
@@ -343,7 +349,7 @@ async def test_r49_those_known_stay_when_the_dns_fails(monkeypatch: pytest.Monke
             return await real(host, port, **options)
 
         monkeypatch.setattr(loop, "getaddrinfo", failing)
-        async with notifying({"dns_sd_configs": [dns]}, clock=SystemClock()) as n:
+        async with notifying({"dns_sd_configs": [wanted]}, clock=SystemClock()) as n:
             await n.notify(alert("A"))
             await server.wait_for(1)
             await until(lambda: failures >= 3)
@@ -357,7 +363,7 @@ async def test_an_alertmanager_that_is_gone_from_the_dns_hears_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with HttpReceiver() as server:
-        dns = {"names": ["am.test"], "type": "A", "port": server.port, "refresh_interval": "1ms"}
+        wanted = {"names": ["am.test"], "type": "A", "port": server.port, "refresh_interval": "1ms"}
         loop = asyncio.get_running_loop()
         real = loop.getaddrinfo
         addresses = ["127.0.0.1"]
@@ -368,7 +374,7 @@ async def test_an_alertmanager_that_is_gone_from_the_dns_hears_no_more(
             return [(0, 0, 0, "", (address, port)) for address in addresses]
 
         monkeypatch.setattr(loop, "getaddrinfo", answering)
-        async with notifying({"dns_sd_configs": [dns]}, clock=SystemClock()) as n:
+        async with notifying({"dns_sd_configs": [wanted]}, clock=SystemClock()) as n:
             await n.notify(alert("A"))
             await server.wait_for(1)
             addresses[:] = []
@@ -377,6 +383,57 @@ async def test_an_alertmanager_that_is_gone_from_the_dns_hears_no_more(
             assert n.counted("queue_length", server) is None
 
     assert names(server) == [["A"]]
+
+
+class NameServer(asyncio.DatagramProtocol):
+    """Answers every question with these SRV records; with a failure when there are none."""
+
+    def __init__(self) -> None:
+        self.records: list[str] = []
+        self.asked: list[str] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        question = dns.message.from_wire(data)
+        [asked] = question.question
+        self.asked.append(asked.name.to_text())
+        answer = dns.message.make_response(question)
+        if self.records:
+            answer.answer.append(dns.rrset.from_text(asked.name, 60, "IN", "SRV", *self.records))
+        else:
+            answer.set_rcode(dns.rcode.SERVFAIL)
+        self._transport.sendto(answer.to_wire(), addr)
+
+
+async def test_srv_records_name_host_and_port_and_those_known_stay_when_there_is_no_answer() -> None:
+    loop = asyncio.get_running_loop()
+    transport, names_of = await loop.create_datagram_endpoint(NameServer, local_addr=("127.0.0.1", 0))
+    block = {
+        "dns_sd_configs": [{"names": ["_am._tcp.example"], "refresh_interval": "1ms"}],
+        "path_prefix": "/p",
+    }
+    lookup = DnsLookup(transport.get_extra_info("sockname"))
+    async with HttpReceiver() as first, HttpReceiver() as second:
+        names_of.records = [f"0 0 {each.port} localhost." for each in (first, second)]
+        async with notifying(block, clock=SystemClock(), lookup=lookup) as n:
+            await n.notify(alert("A"))
+            await asyncio.gather(first.wait_for(1), second.wait_for(1))
+            assert sorted(n.notifier.urls) == sorted(
+                f"http://localhost:{each.port}/p/api/v2/alerts" for each in (first, second)
+            )
+            names_of.records = []
+            failed = len(names_of.asked)
+            await until(lambda: len(names_of.asked) > failed + 2)
+            assert len(n.notifier.urls) == 2
+            names_of.records = [f"0 0 {second.port} localhost."]
+            await until(lambda: len(n.notifier.urls) == 1)
+            await n.notify(alert("B"))
+            await second.wait_for(2)
+    transport.close()
+    assert set(names_of.asked) == {"_am._tcp.example."}
+    assert (names(first), names(second)) == ([["A"]], [["A"], ["B"]])
 
 
 async def test_no_secret_is_told(caplog: pytest.LogCaptureFixture) -> None:

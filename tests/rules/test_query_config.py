@@ -142,8 +142,15 @@ def test_a_backend_of_one_kind_may_read_the_other_dialect(tmp_path: Path) -> Non
             "alertmanagers: [{static_configs: [{targets: [http://x]}]}]",
             '1:46: alertmanagers[0].static_configs[0].targets[0]: "http://x" is not a valid hostname',
         ),
-        ("alertmanagers: [{dns_sd_configs: [{names: [x], type: SRV}]}]", "of type SRV are not asked for"),
-        ("alertmanagers: [{dns_sd_configs: [{names: [x]}]}]", "a port is required"),
+        (
+            "alertmanagers: [{dns_sd_configs: [{names: [x], type: MX, port: 1}]}]",
+            "of type MX are not asked for",
+        ),
+        ("alertmanagers: [{dns_sd_configs: [{names: [x], type: A}]}]", "a port is required"),
+        (
+            "alertmanagers: [{file_sd_configs: [{files: [x]}], urls: [http://x]}]",
+            "field file_sd_configs not found",
+        ),
         ("alertmanagers: [{dns_sd_configs: [{port: 1}]}]", "must contain at least one"),
         (
             "alertmanagers: [{dns_sd_configs: [{names: [x], port: 1, refresh_interval: 0s}]}]",
