@@ -24,20 +24,23 @@ class Event:
     what: str
     alert: str = "A"
 
-    def happen(self, t: Timeline) -> None:
-        """Do it."""
+    def happen(self, t: Timeline, **others: str) -> None:
+        """Do it, to an alert that has these labels, too."""
         t.at(self.at)
-        sev = "crit" if self.alert in "AB" else "warn"
-        group = "one" if self.alert in "AC" else "two"
-        known = t.known(self.alert, sev=sev, group=group)
+        labels: dict[str, Any] = {
+            "sev": "crit" if self.alert in "AB" else "warn",
+            "group": "one" if self.alert in "AC" else "two",
+            **others,
+        }
+        known = t.known(self.alert, **labels)
         fires = known is not None and known.ends_at > t.now
         match self.what:
             case "fire":
-                t.fire(self.alert, sev=sev, group=group)
+                t.fire(self.alert, **labels)
             case "fire briefly":
-                t.fire(self.alert, sev=sev, group=group, ends=self.at + 200)
+                t.fire(self.alert, ends=self.at + 200, **labels)
             case "resolve" if fires:
-                t.resolve(self.alert, sev=sev, group=group)
+                t.resolve(self.alert, **labels)
             case "silence":
                 t.silence(f'name="{self.alert}"', ends=self.at + 700)
             case "expire":

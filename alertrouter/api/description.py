@@ -158,11 +158,18 @@ _TOLD = _object(
     {
         **dict.fromkeys(("receiver", "integration", "text"), _TEXT),
         "sentAt": _MOMENT,
+        "againAt": _MOMENT,
         "whyNot": {"type": ["string", "null"]},
         "causes": {"type": "array", "items": _CAUSE},
     }
 )
-_WITHOUT = _object({"causes": _TEXTS, **dict.fromkeys(("receiver", "integration", "at", "reason"), _TEXT)})
+_COMING = _object(dict.fromkeys(("receiver", "integration", "at", "reason"), _TEXT))
+_WITHOUT = _object(
+    {
+        "causes": _TEXTS,
+        **dict.fromkeys(("condition", "receiver", "integration", "at", "reason"), _TEXT),
+    }
+)
 # Each of those in a stream.
 _EVENT = {
     "type": "object",
@@ -181,6 +188,7 @@ _EXPLANATION = _object(
         "told": {"type": "array", "items": _TOLD},
         "way": {"type": "array", "items": _object({"head": _TEXT, "lines": _TEXTS})},
         "without": {"type": "array", "items": _WITHOUT},
+        "coming": {"type": "array", "items": _COMING},
     }
 )
 _ERROR = {"content": {"application/json": {"schema": {"type": "string"}}}}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.engine.changes import DecisionRecord
     from alertrouter.engine.engine import Engine
-    from alertrouter.insight.explain import Explanation
+    from alertrouter.insight.explanation import Explanation
     from alertrouter.insight.record import Event, Record
 
 

@@ -63,7 +63,8 @@ class Course:
     that a record would have.
 
     ``routing`` is in force instead of what the record says, from ``since`` on; None for what the record says. ``without``
-    are causes that never were: ids of silences, and identities of alerts; ``without_intervals`` mute nothing.
+    are causes that never were: ids of silences, and identities of alerts; ``without_intervals`` mute nothing; ``altered`` makes
+    of each recorded configuration the one that is in force.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Course:
         decided: Callable[[DecisionRecord], object] | None = None,
         without: frozenset[str | int] = frozenset(),
         without_intervals: frozenset[str] = frozenset(),
+        altered: Callable[[Routing], Routing] = lambda routing: routing,
     ) -> None:
         self._routing = routing
         self._since = since
@@ -89,6 +91,7 @@ class Course:
         self._stopped_at: Moment | None = None
         self._changed = False
         self._without_intervals = without_intervals
+        self._altered = altered
         self._takers: dict[type[Event], Callable[[Any], None]] = {
             AlertTransition: self._transition,
             Lapsed: self._lapsed,
@@ -205,7 +208,7 @@ class Course:
     def _reconfigure(self) -> None:
         assert self._reload is not None
         event, self._reload = self._reload, None
-        self._recorded = without(event.routing, self._without_intervals)
+        self._recorded = self._altered(without(event.routing, self._without_intervals))
         if self._feed is not None and self._stopped_at is None:
             self.until(event.at)
             if not self._changed:
@@ -213,7 +216,8 @@ class Course:
 
     def _started(self, event: Started | Checkpointed) -> None:
         if self._reload is not None:
-            self._recorded, self._reload = without(self._reload.routing, self._without_intervals), None
+            routing, self._reload = self._reload.routing, None
+            self._recorded = self._altered(without(routing, self._without_intervals))
         if self._feed is None:
             self._begin(event.settings, event.checkpoint)
         elif isinstance(event, Started):

@@ -81,15 +81,14 @@ class _Said:
         end, told = self.lasting.get(identity), self.told.get(identity)
         if end is not None and end.why_not in _ENDED:
             del self.lasting[identity]
-            self.told.pop(identity, None)
-        elif told is not None and identity in told.resolved:
+        if told is not None and identity in told.resolved and identity not in told.left_out:
             del self.told[identity]
 
     def end(self, identity: int) -> End:
         end = self.lasting.get(identity)
-        if end is not None and end.why_not is not NotSent.DEDUPLICATED:
-            return end
         told = self.told.get(identity)
+        if end is not None:
+            return end._replace(line=told) if end.why_not is NotSent.DEDUPLICATED else end
         return End(NotSent.UNKNOWN if told is None else NotSent.DEDUPLICATED, (), told)
 
 

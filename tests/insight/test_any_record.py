@@ -18,7 +18,7 @@ from tests.strategies import stories
 from tests.timeline import Answer, Timeline, routing
 
 if TYPE_CHECKING:
-    from alertrouter.insight.explain import Explanation
+    from alertrouter.insight.explanation import Explanation
 
 OTHER = """
 route:
