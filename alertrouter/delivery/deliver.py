@@ -1,5 +1,7 @@
 """Delivery: takes the decisions of a flush and stays with each until its receiver took it or time is up.
 
+Here they wait for their turn, for the next attempt and for the stop; `attempts` makes the attempts.
+
 Between two awaits nothing else runs, so a job's state needs no lock. What a message says, whether it is due at
 all and what its outcome means are the engine's to tell.
 """
@@ -10,27 +12,19 @@ import asyncio
 import logging
 import random
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alertrouter.core.reason import FailureReason
-from alertrouter.core.time import SECOND
 from alertrouter.delivery.alarm import Alarm
-from alertrouter.delivery.attempt import AttemptRecord
-from alertrouter.delivery.backoff import wait_after
+from alertrouter.delivery.attempts import Attempts
 from alertrouter.delivery.book import Book
-from alertrouter.delivery.circuit import OPENS_AFTER, Circuit
-from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
+from alertrouter.delivery.circuit import Circuit
 from alertrouter.delivery.lane import Job, Lane, State
-from alertrouter.delivery.trace import failed, trace_of
-from alertrouter.engine.changes import RenewalRecord
-from alertrouter.engine.decision import Quiet
-from alertrouter.templating.errors import TemplateError
+from alertrouter.delivery.trace import trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from alertrouter.clock import Clock
-    from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.receiver import Receiver
     from alertrouter.core.time import Duration, Moment
     from alertrouter.delivery.ports import (
@@ -45,9 +39,6 @@ if TYPE_CHECKING:
     from alertrouter.engine.decision import Flush, Send
 
 log = logging.getLogger(__name__)
-
-# The receiver is there, and has judged what one message says or who we are.
-_ANSWERS = frozenset({FailureReason.CLIENT_ERROR, FailureReason.AUTH_ERROR})
 
 
 class Delivery:
@@ -68,19 +59,26 @@ class Delivery:
         settings: DeliverySettings,
         spread: Callable[[], float] = lambda: random.uniform(0.5, 1.5),  # noqa: S311 -- no secret
     ) -> None:
-        self._engine = engine
         self._clock = clock
         self._senders = senders
-        self._messages = messages
         self._book = Book(ledger)
         self._metrics = metrics
         self._settings = settings
-        self._spread = spread
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._jobs: dict[int, Job] = {}
         self._last_id = 0  # of jobs and lanes alike: the alarm rings for either
         self._lane_of_id: dict[int, Lane] = {}
         self._alarm = Alarm(clock, self._wake)
+        self._attempts = Attempts(
+            engine=engine,
+            clock=clock,
+            senders=senders,
+            messages=messages,
+            book=self._book,
+            metrics=metrics,
+            spread=spread,
+            queues=self,
+        )
         self._workers: set[asyncio.Task[None]] = set()
         self._stopping = False
 
@@ -134,7 +132,7 @@ class Delivery:
         for lane in self._lanes.values():
             if lane.circuit.is_open:
                 lane.circuit = Circuit()
-                self._resume(lane)
+                self.resume(lane)
 
     def clock_set(self, by: Duration) -> None:
         """The clock was set by this much, forth or back: waits and deadlines move along, decisions are taken again."""
@@ -163,7 +161,7 @@ class Delivery:
             worker.cancel()
         await asyncio.gather(*cut_off, return_exceptions=True)
         for job in self._jobs.values():
-            self._not_begun(job)
+            self._attempts.not_begun(job)
             job.trace.end("the server stopped")
         await self._book.settled()
         if self._jobs:
@@ -204,7 +202,7 @@ class Delivery:
         job.lane.ready[job.id] = job
         self._run(job.lane)
 
-    def _resume(self, lane: Lane) -> None:
+    def resume(self, lane: Lane) -> None:
         """The receiver is back: whoever waited for it need not wait any longer."""
         for job in list(lane.waiting.values()):
             self._enqueue(job)
@@ -212,13 +210,7 @@ class Delivery:
 
     def _write_ahead(self, lane: Lane) -> None:
         if jobs := lane.to_write():
-            self._intend(jobs)
-
-    def _intend(self, jobs: Sequence[Job]) -> asyncio.Future[None]:
-        intent = self._book.intend([job.send.slot for job in jobs], self._clock.now())
-        for job in jobs:
-            job.intent = intent
-        return intent
+            self._attempts.intend(jobs)
 
     def _run(self, lane: Lane) -> None:
         """Let one more worker take from the queue, if it may."""
@@ -248,7 +240,7 @@ class Delivery:
                     self._alarm.set(circuit.overdue_at, lane.id)
                 self._run(lane)
                 try:
-                    await self._advance(job, worker)
+                    await self._attempts.advance(job, worker)
                 finally:
                     circuit.end(job.epoch)
         finally:
@@ -267,216 +259,17 @@ class Delivery:
             return
         if now >= job.send.deadline:
             if job.state is not State.RUNNING:
-                self._give_up(job, now)
+                self._attempts.give_up(job, now)
             elif job.task is not None:
                 job.cut_off = True
                 job.task.cancel()
         elif job.state is State.WAITING and now >= job.next_at:
             self._enqueue(job)
 
-    # One job
-
-    async def _advance(self, job: Job, worker: asyncio.Task[Any] | None) -> None:
-        job.state = State.RUNNING
-        try:
-            await self._attempt(job, worker)
-        except Exception:
-            # A bug, here or in the engine: it must not stop the other messages.
-            log.exception("Delivery to %s failed unexpectedly", _name(job.send))
-            if job.state is not State.DONE:
-                job.error = RejectedError("unexpected error, see the log")
-                self._give_up(job, self._clock.now())
-
-    async def _attempt(self, job: Job, worker: asyncio.Task[Any] | None) -> None:
-        now = self._clock.now()
-        decision = self._engine.renew(job.send, now)
-        if isinstance(decision, Quiet):
-            self._withdraw(job, decision, now)
-            return
-        if not decision.says_what(job.send):
-            self._book.renewed(RenewalRecord(now, decision.slot))
-        job.send = decision
-        if not job.attempts:
-            intent = job.intent or self._intend([job])
-            if not intent.done():
-                await self._book.stored(intent)
-        job.started_at = self._clock.now()
-        if job.started_at >= job.send.deadline:
-            self._give_up(job, job.started_at)
-            return
-        job.attempts += 1
-        try:
-            with job.trace.attempt() as span:
-                try:
-                    data = await self._send(job, worker)
-                except DeliveryError as error:
-                    failed(span, error)
-                    raise
-        except DeliveryError as error:
-            self._attempt_failed(job, error)
-        else:
-            self._attempt_succeeded(job, data)
-
-    async def _send(self, job: Job, worker: asyncio.Task[Any] | None) -> Mapping[str, ReceiverDatum] | None:
-        """One attempt; every way in which it can fail becomes a DeliveryError."""
-        job.task = worker
-        message = None
-        try:
-            message = self._messages(job.send)
-            return await self._senders.sender(job.send.integration).send(message)
-        except DeliveryError:
-            raise
-        except TemplateError as error:
-            raise RejectedError(str(error)) from error
-        except asyncio.CancelledError:
-            if not job.cut_off:
-                raise
-            raise TemporaryError(
-                "context deadline exceeded", reason=FailureReason.CONTEXT_DEADLINE_EXCEEDED
-            ) from None
-        except Exception as error:
-            # A bug in an integration: its own messages suffer, no others.
-            log.exception("Sending to %s failed unexpectedly", _name(job.send))
-            raise RejectedError(f"unexpected {type(error).__name__}, see the log") from error
-        finally:
-            if job.cut_off and job.task is not None:
-                job.task.uncancel()
-            job.task = None
-            job.note = "" if message is None else message.failures
-            if job.note:
-                self._metrics.template_failed(job.send.slot.receiver, job.send.integration.kind)
-
-    def _attempt_succeeded(self, job: Job, data: Mapping[str, ReceiverDatum] | None) -> None:
-        now = self._clock.now()
-        record = self._attempt_record(job, now, None)
-        job.lane.delivered_at = now
-        job.lane.last_error = ""
-        if job.attempts > 1:
-            log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
-        self._metrics.notification_sent(job.send.slot.receiver, job.send.integration.kind)
-        self._answered(job.lane)
-        changes = self._engine.delivered(job.send, now, data, attempts=job.attempts, note=job.note)
-        self._book.record(changes, record)
-        self._finish(job)
-
-    def _attempt_failed(self, job: Job, error: DeliveryError) -> None:
-        now = self._clock.now()
-        self._book.attempt(self._attempt_record(job, now, error))
-        job.error = error
-        job.lane.failed_at = now
-        job.lane.last_error = str(error)
-        self._judge(job, error, now)
-        next_at = max(now, job.started_at + wait_after(job.attempts, self._spread()))
-        if error.retry_after is not None:
-            next_at = max(next_at, now + error.retry_after)
-        if not isinstance(error, TemporaryError) or next_at >= job.send.deadline:
-            self._give_up(job, now)
-            return
-        if job.logged_error != str(error):
-            job.logged_error = str(error)
-            log.warning("Will try %s again: %s", _name(job.send), error, extra=_about(job))
-        job.state = State.WAITING
-        job.next_at = next_at
-        job.lane.waiting[job.id] = job
-        self._alarm.set(next_at, job.id)
-
-    def _judge(self, job: Job, error: DeliveryError, now: Moment) -> None:
-        """What an error says about the receiver, as far as other messages are concerned."""
-        lane, circuit = job.lane, job.lane.circuit
-        if error.reason is FailureReason.RATE_LIMITED:
-            self._answered(lane)
-            circuit.slowed(job.epoch, now, error.retry_after)
-        elif isinstance(error, TemporaryError):
-            if circuit.failed(job.epoch, now, self._spread()):
-                log.warning(
-                    "%s failed %d times in a row: one message at a time tries it until one is taken: %s",
-                    _name(job.send),
-                    OPENS_AFTER,
-                    error,
-                    extra={"receiver": lane.receiver, "integration": lane.integration},
-                )
-            if error.retry_after is not None:
-                circuit.slowed(job.epoch, now, error.retry_after)
-        elif error.reason in _ANSWERS:
-            self._answered(lane)
-        if circuit.resumes_at > now:
-            self._alarm.set(circuit.resumes_at, lane.id)
-
-    def _answered(self, lane: Lane) -> None:
-        if lane.circuit.answered():
-            log.info(
-                "%s/%s answers again",
-                lane.receiver,
-                lane.integration,
-                extra={"receiver": lane.receiver, "integration": lane.integration},
-            )
-            self._resume(lane)
-
-    def _attempt_record(self, job: Job, now: Moment, error: DeliveryError | None) -> AttemptRecord:
-        send = job.send
-        latency = now - job.started_at
-        self._metrics.request(send.slot.receiver, send.integration.kind, latency / SECOND)
-        if error is not None:
-            self._metrics.request_failed(send.slot.receiver, send.integration.kind)
-        return AttemptRecord(
-            slot=send.slot,
-            tick=send.tick,
-            number=job.attempts,
-            started_at=job.started_at,
-            latency=latency,
-            error="" if error is None else str(error),
-            reason=None if error is None else error.reason,
-        )
-
-    def _not_begun(self, job: Job) -> None:
-        if job.intent is not None and not job.attempts:
-            self._book.settle(job.send.slot)
-
-    def _withdraw(self, job: Job, quiet: Quiet, now: Moment) -> None:
-        log.debug("Nothing left to tell %s: %s", _name(job.send), quiet.why_not, extra=_about(job))
-        self._not_begun(job)
-        self._book.record(self._engine.withdrawn(job.send, quiet, now, attempts=job.attempts))
-        self._finish(job)
-
-    def _give_up(self, job: Job, now: Moment) -> None:
-        error = job.error or _not_tried(job.lane, now)
-        why = "" if isinstance(error, TemporaryError) else " due to unrecoverable error"
-        log.error(
-            "%s: notify retry canceled%s after %d attempts: %s",
-            _name(job.send),
-            why,
-            job.attempts,
-            error,
-            extra=_about(job),
-        )
-        self._metrics.notification_failed(job.send.slot.receiver, job.send.integration.kind, error.reason)
-        changes = self._engine.failed(job.send, now, error.reason, str(error), attempts=job.attempts)
-        self._finish(job, str(error))
-        self._book.record(changes)
-
-    def _finish(self, job: Job, error: str = "") -> None:
-        job.trace.end(error)
-        job.lane.forget(job)
-        job.state = State.DONE
+    def over(self, job: Job) -> None:
+        """This one was delivered, given up, or is not due any more."""
         del self._jobs[job.id]
 
-
-def _not_tried(lane: Lane, now: Moment) -> TemporaryError:
-    text = "context deadline exceeded"
-    if lane.circuit.is_open or lane.circuit.resumes_at > now:
-        text += f" while the receiver was left alone after: {lane.last_error}"
-    return TemporaryError(text, reason=FailureReason.CONTEXT_DEADLINE_EXCEEDED)
-
-
-def _name(send: Send) -> str:
-    integration = send.integration
-    return f"{send.slot.receiver}/{integration.kind}[{integration.index}]"
-
-
-def _about(job: Job) -> dict[str, object]:
-    return {
-        "receiver": job.send.slot.receiver,
-        "integration": job.send.integration.key,
-        "group": job.send.notification.group_key,
-        "attempts": job.attempts,
-    }
+    def ring(self, moment: Moment, key: int) -> None:
+        """Look at the job or lane of this number again at this moment."""
+        self._alarm.set(moment, key)

@@ -34,6 +34,7 @@ class Step(NamedTuple):
 _DAEMON = "alertrouter.daemon:Daemon."
 _ENGINE = "alertrouter.engine.engine:Engine."
 _DELIVERY = "alertrouter.delivery.deliver:Delivery."
+_ATTEMPTS = "alertrouter.delivery.attempts:Attempts."
 _JOURNAL = "alertrouter.store.journal:Journal."
 
 STEPS = (
@@ -52,14 +53,14 @@ STEPS = (
     Step("it is decided what to send", f"{_ENGINE}flush", "return", 20),
     Step("messages are given to delivery", f"{_DELIVERY}start", "call", 20),
     Step("messages wait for their turn", f"{_DELIVERY}start", "return", 20),
-    Step("an intent is given to the journal", f"{_JOURNAL}intend", "return", 15),
-    Step("an attempt begins", f"{_DELIVERY}_attempt", "call", 15),
+    Step("an intent is given to the journal", f"{_JOURNAL}intend", "return", 5),
+    Step("an attempt begins", f"{_ATTEMPTS}_attempt", "call", 15),
     Step("a message is about to be put into words", f"{_DAEMON}_message", "call", 15),
-    Step("a request is about to leave, or has left", f"{_DELIVERY}_send", "return", 30),
-    Step("a receiver took a message", f"{_DELIVERY}_attempt_succeeded", "call", 15),
+    Step("a request is about to leave, or has left", f"{_ATTEMPTS}_send", "return", 30),
+    Step("a receiver took a message", f"{_ATTEMPTS}_attempt_succeeded", "call", 15),
     Step("the log knows of a message and the disk does not", f"{_ENGINE}delivered", "return", 15),
-    Step("an outcome is given to the journal", f"{_DELIVERY}_attempt_succeeded", "return", 15),
-    Step("a receiver refused a message", f"{_DELIVERY}_attempt_failed", "call", 3),
+    Step("an outcome is given to the journal", f"{_ATTEMPTS}_attempt_succeeded", "return", 15),
+    Step("a receiver refused a message", f"{_ATTEMPTS}_attempt_failed", "call", 3),
     Step("a configuration was read again", f"{_ENGINE}reconfigure", "call", 2),
     Step("groups follow a configuration, in memory", f"{_ENGINE}reconfigure", "return", 2),
     Step("the state is being loaded", "alertrouter.store.store:Store.load", "return", 1),
