@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ASKED_AT_ONCE = 8
+_NO_HISTOGRAMS = "what the query API tells of them is not all of them; record a quantile or a sum of them"
 # What a backend says of a query that it does not like, and would say again.
 _OF_THE_RULE = ("bad_data", "execution")
 
@@ -130,6 +131,7 @@ class Iteration:
     async def _evaluated(self, rule: LiveRule) -> None:
         answer = await self._answer(rule)
         writer = self._world.writer
+        left_out = 0
         if isinstance(rule.rule, AlertingRule):
             made = await rule.turn(
                 answer.samples,
@@ -148,7 +150,9 @@ class Iteration:
             if writer is not None:
                 self._write(rule, rule.shown_series() if rule.alerts else {}, self.query_at)
         elif writer is not None:
-            self._write(rule, rule.record(rule.rule, answer.samples), self.query_at)
+            made_series = rule.record(rule.rule, answer.samples)
+            left_out = len(answer.samples) - len(made_series)
+            self._write(rule, made_series, self.query_at)
         if rule.rule.debug or self._group.debug:
             self._tell_the_log(rule, answer)
         rule.health = Health.OK
@@ -159,6 +163,20 @@ class Iteration:
         failures = rule.template_failures()
         self._counts.template_failures += len(failures)
         rule.warnings = (*answer.warnings, *failures) if failures else answer.warnings
+        if left_out:
+            self._say_left_out(rule, left_out)
+
+    def _say_left_out(self, rule: LiveRule, count: int) -> None:
+        """That native histograms were not recorded: in the list of rules always, in the log once."""
+        self._counts.left_out += count
+        rule.warnings = (*rule.warnings, f"{count} native histograms were not recorded: {_NO_HISTOGRAMS}")
+        if not rule.told_of_histograms:
+            rule.told_of_histograms = True
+            log.warning(
+                "Native histograms are not recorded: %s",
+                _NO_HISTOGRAMS,
+                extra={"group": self._group.key, "rule": rule.rule.name},
+            )
 
     def _tell_the_log(self, rule: LiveRule, answer: Answer) -> None:
         states = Counter(alert.state.value for alert in rule.alerts.values())

@@ -80,6 +80,7 @@ class LiveRule:
         "seconds",
         "series",
         "series_fetched",
+        "told_of_histograms",
         "updates",
         "warnings",
     )
@@ -97,6 +98,7 @@ class LiveRule:
         self.seconds = 0.0
         self.samples = 0
         self.series_fetched: int | None = None
+        self.told_of_histograms = False
         limit = rule.update_entries_limit
         self.updates = Updates(options.update_entries_limit if limit is None else limit)
         self._limit = group.limit
@@ -154,6 +156,7 @@ class LiveRule:
             "seconds",
             "series",
             "series_fetched",
+            "told_of_histograms",
             "warnings",
         ):
             setattr(self, name, getattr(other, name))

@@ -42,6 +42,10 @@ _COUNTERS: dict[str, tuple[str, Callable[[LiveGroup], float]]] = {
         "Alerts told again while the query of their rule failed.",
         lambda g: g.counts.resent,
     ),
+    "alertrouter_rule_histograms_left_out": (
+        "Native histograms that a recording rule gave and that were not recorded.",
+        lambda g: g.counts.left_out,
+    ),
     "alertrouter_rule_template_failures": (
         "Labels and annotations that could not be rendered.",
         lambda g: g.counts.template_failures,

@@ -34,7 +34,7 @@ def recorded(
     """The series that a recording rule makes of an answer. Raises SameLabelsError.
 
     With ``external_labels`` as vmalert makes them: they are labels of the rule, and what those take the place of is kept.
-    A native histogram cannot be written: it is left out.
+    A native histogram cannot be written as it was, for the query API does not tell its schema: it is left out.
     """
     added = rule.labels if external_labels is None else {**external_labels, **rule.labels}
     made: dict[Labels, float] = {}

@@ -33,7 +33,7 @@ class Counts:
     """What became of the evaluations of a group, since the process started.
 
     ``resets``: the clock was set back so far that waiting for the next slot began anew. ``resent``: alerts told again
-    while the query of their rule failed. ``template_failures``: texts that could not be rendered.
+    while the query of their rule failed. ``template_failures``: texts that could not be rendered. ``left_out``: native histograms that were not recorded.
     """
 
     iterations: int = 0
@@ -43,6 +43,7 @@ class Counts:
     failures: int = 0
     resent: int = 0
     template_failures: int = 0
+    left_out: int = 0
     rule_seconds: float = 0.0
     restore_seconds: float = 0.0
     seconds: float = 0.0

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import struct
 
+import pytest
+
 from alertrouter.core.time import MINUTE, SECOND
 from alertrouter.rules.live_rule import Health
 from alertrouter.rules.ports import STALE, is_stale
@@ -114,11 +116,21 @@ def test_too_many_recorded_series_are_an_error() -> None:
     assert story.points == []
 
 
-def test_a_recorded_native_histogram_is_left_out() -> None:
+def test_a_recorded_native_histogram_is_left_out_and_that_is_told(caplog: pytest.LogCaptureFixture) -> None:
     story = Story(recording(), writes=True)
     story.answer([Sample({"job": "a"}, Histogram("{count:1}")), sample(job="b")], "sum(up)")
-    story.evaluate(0)
+    story.evaluate(0, 2)
     assert story.written(0) == {"job:up{job=b}": 1}
+    assert story.rule().health is Health.OK
+    [warning] = story.rule().warnings
+    assert warning.startswith("1 native histograms were not recorded: ")
+    assert story.live.counts.left_out == 3
+    assert [record.message.partition(":")[0] for record in caplog.records] == [
+        "Native histograms are not recorded"
+    ]
+    story.answer([sample(job="b")], "sum(up)")
+    story.evaluate(3)
+    assert story.rule().warnings == ()
 
 
 def test_without_anywhere_to_write_recording_rules_are_not_evaluated() -> None:
