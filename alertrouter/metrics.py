@@ -1,7 +1,7 @@
 """What this process tells Prometheus: Alertmanager's series by their names, and our own as ``alertrouter_*``.
 
-The official dashboards and alerts work on the former (`api-and-cli.md` 9). Series of gossip and snapshot files, which do
-not exist here, are there with the value they have in an Alertmanager that does nothing of the kind.
+The official dashboards and alerts work on the former (`api-and-cli.md` 9). What moves is here; `idle_metrics` has what
+never does, `live_metrics` what is looked at when somebody asks.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import Histogram
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
 
 from alertrouter import ALERTMANAGER_VERSION, __version__
 from alertrouter.build import LANGUAGE, MACHINE, OS
 from alertrouter.core.reason import FailureReason
-from alertrouter.core.silence import SilenceState
 from alertrouter.core.time import SECOND
-from alertrouter.delivery.circuit import CircuitState
-from alertrouter.web_metrics import WebMetrics
+from alertrouter.idle_metrics import IdleMetrics
+from alertrouter.live_metrics import EngineCollector, ReceiverCollector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from prometheus_client import Counter
 
@@ -30,7 +27,6 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.delivery.status import LaneStatus
     from alertrouter.engine.engine import Engine
-    from alertrouter.peer import Peer
 
 #: The integrations that Alertmanager has; their series exist from the start.
 INTEGRATIONS = (
@@ -66,46 +62,8 @@ class _Usual(NamedTuple):
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
-# Counters and summaries that stay at zero here, for dashboards that show them.
-_IDLE_COUNTERS = {
-    "alertmanager_dispatcher_aggregation_group_limit_reached_total": "Groups refused by a limit.",
-    "alertmanager_dispatcher_aggregation_group_creation_retries_total": "Groups tried again to be made.",
-    "alertmanager_dispatcher_aggregation_group_creation_given_up_total": "Groups given up.",
-    "alertmanager_silences_gossip_messages_propagated_total": "Silences passed on by gossip.",
-    "alertmanager_nflog_gossip_messages_propagated_total": "Log entries passed on by gossip.",
-    "alertmanager_silences_gc_errors_total": "Failures to forget silences.",
-    "alertmanager_nflog_queries_total": "Look-ups in the notification log file.",
-    "alertmanager_nflog_query_errors_total": "Failed look-ups in the notification log file.",
-}
-_IDLE_SUMMARIES = {
-    "alertmanager_silences_snapshot_duration_seconds": "Time to write the snapshot of silences.",
-    "alertmanager_nflog_snapshot_duration_seconds": "Time to write the snapshot of the notification log.",
-}
-_IDLE_GAUGES = {
-    "alertmanager_peer_position": "Place among the replicas that gossip.",
-    "alertmanager_silences_snapshot_size_bytes": "Size of the snapshot of silences.",
-    "alertmanager_nflog_snapshot_size_bytes": "Size of the snapshot of the notification log.",
-}
-# What a member that is alone in its cluster has.
-_LONE_GAUGES = {
-    "alertmanager_cluster_failed_peers": "Members that do not answer.",
-    "alertmanager_cluster_health_score": "0 is healthy.",
-    "alertmanager_cluster_messages_queued": "Gossip messages that wait.",
-}
-_LONE_COUNTERS = {
-    "alertmanager_cluster_messages_pruned_total": "Gossip messages dropped.",
-    "alertmanager_cluster_peer_name_conflicts_total": "Members with the same name.",
-    "alertmanager_cluster_peers_joined_total": "Members that came.",
-    "alertmanager_cluster_peers_left_total": "Members that went.",
-    "alertmanager_cluster_peers_update_total": "Members that changed.",
-    "alertmanager_cluster_reconnections_total": "Members found again.",
-    "alertmanager_cluster_reconnections_failed_total": "Failures to find members again.",
-    "alertmanager_cluster_refresh_join_total": "Members joined again.",
-    "alertmanager_cluster_refresh_join_failed_total": "Failures to join members again.",
-}
 
-
-class Metrics(WebMetrics):
+class Metrics(IdleMetrics):
     """Everything that is counted. Methods say what happened; nothing here decides anything.
 
     ``features`` are the names given to ``--enable-feature``. What is not counted but looked at when somebody asks is
@@ -118,7 +76,6 @@ class Metrics(WebMetrics):
         self._limited_by_name = "alert-names-in-metrics" in features
         self._group_keys = "group-key-in-metrics" in features
         self._builds()
-        self._idle()
         self._alerts()
         self._notifications()
         self._silences()
@@ -127,11 +84,11 @@ class Metrics(WebMetrics):
 
     def watch(self, engine: Callable[[], Engine | None], now: Callable[[], Moment]) -> None:
         """Count what the engine holds whenever somebody asks. ``engine`` gives None while there is none."""
-        self.registry.register(_EngineCollector(engine, now, group_keys=self._group_keys))
+        self.registry.register(EngineCollector(engine, now, group_keys=self._group_keys))
 
     def watch_receivers(self, lanes: Callable[[], Sequence[LaneStatus]]) -> None:
         """Show of each integration that was told something whether it answers."""
-        self.registry.register(_ReceiverCollector(lanes))
+        self.registry.register(ReceiverCollector(lanes))
 
     # Alerts
 
@@ -397,136 +354,3 @@ class Metrics(WebMetrics):
             MACHINE,
             "",
         ).set(1)
-
-    def _idle(self) -> None:
-        self._cluster_enabled = self._gauge(
-            "alertmanager_cluster_enabled", "Whether this is a member of a cluster."
-        )
-        for name, about in _IDLE_COUNTERS.items():
-            self._counter(name, about)
-        for what in ("sent", "failure", "dropped"):
-            oversized = self._counter(
-                f"alertmanager_oversized_gossip_message_{what}_total", "Large gossip messages.", "key"
-            )
-            for key in ("nfl", "sil"):
-                oversized.labels(key)
-        for name, about in _IDLE_SUMMARIES.items():
-            self._summary(name, about)
-        for name, about in _IDLE_GAUGES.items():
-            self._gauge(name, about)
-        Histogram(
-            "alertmanager_nflog_query_duration_seconds",
-            "Time of look-ups in the notification log file.",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        oversize = Histogram(
-            "alertmanager_oversize_gossip_message_duration_seconds",
-            "Time to send large gossip messages.",
-            ("key",),
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-
-        for key in ("nfl", "sil"):
-            oversize.labels(key)
-
-    def member(self, peer: Peer | None) -> None:
-        """This is a member of a cluster, alone in it and well; or of none."""
-        if peer is None:
-            return
-        self._cluster_enabled.set(1)
-        self._gauge("alertmanager_cluster_members", "Members that are alive, this one included.").set(1)
-        self._gauge("alertmanager_cluster_peer_info", "This member.", "peer").labels(peer.name).set(1)
-        for name, about in _LONE_GAUGES.items():
-            self._gauge(name, about)
-        for name, about in _LONE_COUNTERS.items():
-            self._counter(name, about)
-        for way in ("received", "sent"):
-            for name in (f"messages_{way}_total", f"messages_{way}_size_total"):
-                messages = self._counter(f"alertmanager_cluster_{name}", "Gossip messages.", "msg_type")
-                for kind in ("full_state", "update"):
-                    messages.labels(kind)
-        alive = self._counter("alertmanager_cluster_alive_messages_total", "Signs of life.", "peer")
-        alive.labels(peer.name)
-
-
-class _ReceiverCollector(Collector):
-    """Looks at the lanes of delivery at the moment of the scrape."""
-
-    def __init__(self, lanes: Callable[[], Sequence[LaneStatus]]) -> None:
-        self._lanes = lanes
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: lanes come and go with the configuration."""
-        return iter(())
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One series for each integration; ``integration`` is its key, such as ``webhook/0``."""
-        family = GaugeMetricFamily(
-            "alertrouter_receiver_circuit_open",
-            "Whether an integration failed so often in a row that one message at a time tries it.",
-            labels=["receiver", "integration"],
-        )
-        for lane in self._lanes():
-            family.add_metric(
-                [lane.receiver, lane.integration], float(lane.circuit is not CircuitState.CLOSED)
-            )
-        yield family
-
-
-class _EngineCollector(Collector):
-    """Counts what the engine holds at the moment of the scrape."""
-
-    def __init__(
-        self, engine: Callable[[], Engine | None], now: Callable[[], Moment], *, group_keys: bool
-    ) -> None:
-        self._engine = engine
-        self._now = now
-        self._group_keys = group_keys
-
-    def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: it is not known before there is an engine."""
-        return iter(())
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The series, none while there is no engine."""
-        engine = self._engine()
-        if engine is None:
-            return
-        now = self._now()
-        yield self._alerts(engine, now)
-        yield GaugeMetricFamily(
-            "alertmanager_dispatcher_aggregation_groups", "Live aggregation groups.", len(engine.groups)
-        )
-        silences = GaugeMetricFamily("alertmanager_silences", "Stored silences.", labels=["state"])
-        counts = dict.fromkeys(SilenceState, 0)
-        for silence in engine.silences.values():
-            counts[silence.state(now)] += 1
-        for state, count in counts.items():
-            silences.add_metric([state.value], count)
-        yield silences
-        for name in ("state_size", "matcher_index_size", "version_index_size"):
-            yield GaugeMetricFamily(
-                f"alertmanager_silences_{name}", "Silences in memory.", len(engine.silences)
-            )
-
-    def _alerts(self, engine: Engine, now: Moment) -> GaugeMetricFamily:
-        about = "Unresolved alerts in groups, by the state of the last flush."
-        if not self._group_keys:
-            family = GaugeMetricFamily("alertmanager_alerts", about, labels=["state"])
-            for state, count in engine.alert_states(now).items():
-                family.add_metric([state], count)
-            return family
-        family = GaugeMetricFamily("alertmanager_alerts", about, labels=["group_key", "state"])
-        for group in engine.groups:
-            firing = [known for known in group.members if known.ends_at > now]
-            muted = sum(known in group.muted for known in firing)
-            flushed = group.tick is not None
-            for state, count in (
-                ("active", len(firing) - muted if flushed else 0),
-                ("suppressed", muted if flushed else 0),
-                ("unprocessed", 0 if flushed else len(firing)),
-            ):
-                family.add_metric([group.key, state], count)
-        return family
