@@ -12,13 +12,10 @@ Operators bind, from weak to strong: ``or``; ``and unless``; comparisons; ``+ -`
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
-from alertrouter.core.duration import parse_duration
 from alertrouter.core.go_quote import quote
-from alertrouter.core.pattern import Pattern, PatternError
-from alertrouter.core.time import LATEST, SECOND
+from alertrouter.promql.cursor import SIGN, UnexpectedError
 from alertrouter.promql.errors import PromqlError
 from alertrouter.promql.functions import FUNCTIONS
 from alertrouter.promql.nodes import (
@@ -26,34 +23,21 @@ from alertrouter.promql.nodes import (
     Binary,
     Call,
     Cardinality,
-    Matcher,
     Matching,
     Node,
     Number,
     Parenthesised,
-    Range,
-    Selector,
-    Subquery,
     Text,
     Unary,
 )
-from alertrouter.promql.tokens import Token, Type, tokens, unquote
+from alertrouter.promql.selectors import SelectorReader
+from alertrouter.promql.tokens import Token, Type, unquote
 from alertrouter.promql.types import check
 
-_STRENGTH: Final = {
-    "or": 1,
-    **dict.fromkeys(("and", "unless"), 2),
-    **dict.fromkeys(("==", "!=", "<", "<=", ">", ">=", "</", ">/"), 3),
-    **dict.fromkeys(("+", "-"), 4),
-    **dict.fromkeys(("*", "/", "%", "atan2"), 5),
-    "^": 6,
-}
-_SIGN: Final = 5
 # What a metric cannot be called, because it could mean something else there.
 _NEVER_METRICS: Final = frozenset({"bool", "on", "ignoring", "group_left", "group_right", "atan2"})
 _FUNCTIONS_THAT_ARE_KEYWORDS: Final = frozenset({"start", "end", "step", "range", "max_of", "min_of"})
 _WITH_PARAMETER: Final = frozenset({"topk", "bottomk", "quantile", "count_values", "limitk", "limit_ratio"})
-_DURATION: Final = "number, duration, step(), or range()"
 # Deeper than any expression people write, less than what the stack holds.
 _DEEPEST: Final = 100
 
@@ -76,18 +60,12 @@ class TooDeepError(PromqlError):
     """The expression may well be right."""
 
 
-class _UnexpectedError(PromqlError):
-    """A word that fits nowhere, before it is known what was being read."""
+class _Parser(SelectorReader):
+    """Reads expressions."""
 
-
-class _Parser:
     def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = tokens(text)
+        super().__init__(text)
         self._depth = 0
-        #: Behind the last word that was read.
-        self._end = 0
-        self._token = next(self._tokens)
 
     def whole(self) -> Node:
         if self._has(Type.END):
@@ -96,42 +74,6 @@ class _Parser:
         if not self._has(Type.END):
             raise self._unexpected()
         return node
-
-    # Words
-
-    def _next(self) -> Token:
-        token = self._token
-        if token.type is not Type.END:
-            self._end = token.position + len(token.text)
-            self._token = next(self._tokens)
-        return token
-
-    def _has(self, *types: Type) -> bool:
-        return self._token.type in types
-
-    def _is(self, word: str) -> bool:
-        return not self._has(Type.STRING) and self._token.word == word
-
-    def _take(self, word: str) -> bool:
-        if self._is(word):
-            self._next()
-            return True
-        return False
-
-    def _expect(self, word: str, context: str = "", expected: str = "") -> None:
-        if not self._take(word):
-            raise self._unexpected(context, expected)
-
-    def _unexpected(self, context: str = "", expected: str = "") -> PromqlError:
-        where = f" in {context}" if context else ""
-        instead = f", expected {expected}" if expected else ""
-        kind = PromqlError if context else _UnexpectedError
-        raise kind(f"unexpected {self._token.described()}{where}{instead}", self._text, self._token.position)
-
-    def _error(self, message: str, position: int) -> PromqlError:
-        return PromqlError(message, self._text, position)
-
-    # Expressions
 
     def _expression(self, weakest: int) -> Node:
         self._depth += 1
@@ -155,9 +97,6 @@ class _Parser:
             )
         self._depth -= 1
         return left
-
-    def _strength(self) -> int:
-        return _STRENGTH.get(self._token.word, 0) if self._has(Type.OPERATOR) else 0
 
     def _matching(self) -> Matching:
         matching = Matching()
@@ -208,7 +147,7 @@ class _Parser:
         token = self._token
         if token.type is Type.OPERATOR and token.text in {"+", "-"}:
             self._next()
-            inner = self._expression(_SIGN)
+            inner = self._expression(SIGN)
             if isinstance(inner, Number):
                 inner.value = -inner.value if token.text == "-" else inner.value
                 inner.position = token.position
@@ -245,33 +184,6 @@ class _Parser:
         may_call = name.type is Type.IDENTIFIER or name.word in _FUNCTIONS_THAT_ARE_KEYWORDS
         return self._call(name) if may_call and self._is("(") else self._selector(name)
 
-    def _number(self, token: Token) -> float:
-        if token.type is Type.DURATION:
-            return self._duration(token)
-        text = token.text.replace("_", "").lower()
-        why = "value out of range"
-        try:
-            if text.startswith("0x"):
-                return float(int(text, 16))
-            if text.isdecimal() and text.startswith("0") and set(text) <= set("01234567"):
-                return float(int(text, 8))  # Compat: as Go reads whole numbers
-            value = float(text)
-        except ValueError:
-            why = "invalid syntax"
-        except OverflowError:
-            pass
-        else:
-            if math.isfinite(value) or text in {"inf", "nan"}:
-                return value
-        message = f"error parsing number: strconv.ParseFloat: parsing {quote(token.text)}: {why}"
-        raise self._error(message, token.position)
-
-    def _duration(self, token: Token) -> float:
-        try:
-            return parse_duration(token.text) / SECOND
-        except ValueError as error:
-            raise self._error(str(error), token.position) from None
-
     def _aggregation_or_selector(self) -> Node:
         operator = self._next()
         clause: tuple[bool, tuple[str, ...]] | None = None
@@ -283,7 +195,7 @@ class _Parser:
             return self._selector(operator)
         try:
             arguments = self._arguments()
-        except _UnexpectedError as error:
+        except UnexpectedError as error:
             raise PromqlError(f"{error.message} in aggregation", self._text, error.position) from None
         arguments_end = self._end - 1
         if clause is None and self._has(Type.KEYWORD) and self._token.word in {"by", "without"}:
@@ -332,199 +244,3 @@ class _Parser:
         if function not in FUNCTIONS:
             raise self._error(f"unknown function with name {quote(function)}", name.position)
         return Call(position=name.position, function=function, arguments=arguments)
-
-    # Selectors
-
-    def _selector(self, name: Token | None) -> Selector:
-        position = name.position if name else self._token.position
-        matchers = self._matchers() if self._is("{") else ()
-        return Selector(position=position, name=name.text if name else "", matchers=matchers)
-
-    def _matchers(self) -> tuple[Matcher, ...]:
-        self._next()
-        found: list[Matcher] = []
-        while not self._is("}"):
-            found.append(self._matcher())
-            if not self._take(",") and not self._is("}"):
-                raise self._unexpected("label matching", '"," or "}"')
-        self._next()
-        return tuple(found)
-
-    def _matcher(self) -> Matcher:
-        token = self._token
-        if token.type not in {Type.IDENTIFIER, Type.STRING}:
-            raise self._unexpected("label matching", 'identifier or "}"')
-        self._next()
-        is_quoted = token.type is Type.STRING
-        name = unquote(token.text) if is_quoted else token.text
-        operator = self._token
-        if operator.text not in {"=", "!=", "=~", "!~"} or operator.type is Type.STRING:
-            if is_quoted:
-                return Matcher("__name__", "=", name, token.position)
-            raise self._unexpected("label matching", "label matching operator")
-        self._next()
-        if not self._has(Type.STRING):
-            raise self._unexpected("label matching", "string")
-        value = unquote(self._next().text)
-        if operator.text in {"=~", "!~"}:
-            try:
-                Pattern.compile(value)
-            except PatternError as error:
-                # Here the pattern is shown as it was written, without the anchors.
-                message = str(error).replace("`^(?:", "`", 1)
-                if message.endswith(")$`"):
-                    message = f"{message[:-3]}`"
-                raise self._error(message, token.position) from None
-        return Matcher(name, operator.text, value, token.position)
-
-    # What may follow an expression
-
-    def _with_suffixes(self, node: Node) -> Node:
-        while True:
-            token = self._token
-            if token.text == "[" and token.type is Type.MARK:
-                node = self._range(node)
-            elif token.type is Type.OPERATOR and token.text == "@":
-                self._next()
-                self._at(node)
-            elif token.type is Type.KEYWORD and token.word == "offset":
-                self._next()
-                self._offset(node)
-            elif token.type is Type.KEYWORD and token.word in {"anchored", "smoothed"}:
-                self._next()
-                self._modifier(node, token.word)
-            else:
-                return node
-
-    def _range(self, node: Node) -> Node:
-        bracket = self._next()
-        seconds = self._computed_duration("subquery or range selector")
-        if self._take("]"):
-            if not isinstance(node, Selector):
-                raise self._error("ranges only allowed for vector selectors", bracket.position)
-            if node.has_offset:
-                raise self._error("no offset modifiers allowed before range", bracket.position)
-            if node.has_time:
-                raise self._error("no @ modifiers allowed before range", bracket.position)
-            return Range(position=node.position, selector=node, seconds=seconds)
-        self._expect(":", "subquery or range", '":" or "]"')
-        if not self._is("]"):
-            self._computed_duration("subquery selector", more=', or "]"')
-        self._expect("]", "subquery selector", '"]"')
-        return Subquery(position=node.position, expression=node, seconds=seconds)
-
-    def _at(self, node: Node) -> None:
-        if self._has(Type.KEYWORD) and self._token.word in {"start", "end"}:
-            self._next()
-            self._expect("(", "@", "timestamp")
-            self._expect(")", "@", "timestamp")
-        else:
-            sign = self._next().text if self._token.text in {"+", "-"} else ""
-            if not self._has(Type.NUMBER, Type.DURATION):
-                raise self._unexpected("@", "timestamp")
-            value = self._number(self._next()) * (-1 if sign == "-" else 1)
-            if not math.isfinite(value) or abs(value) >= 2.0**63:
-                raise self._error(
-                    f"timestamp out of bounds for @ modifier: {_go_float(value)}", node.position
-                )
-        target = self._target(node, "@ modifier")
-        if target.has_time:
-            raise self._error("@ <timestamp> may not be set multiple times", node.position)
-        target.has_time = True
-
-    def _offset(self, node: Node) -> None:
-        seconds = self._offset_duration()
-        target = self._target(node, "offset modifier")
-        # Compat: an offset of zero may be set again.
-        if target.has_offset:
-            raise self._error("offset may not be set multiple times", node.position)
-        target.has_offset = seconds != 0
-        if isinstance(target, Selector):
-            target.offset = seconds
-
-    def _target(self, node: Node, what: str) -> Selector | Subquery:
-        target = node.selector if isinstance(node, Range) else node
-        if not isinstance(target, Selector | Subquery):
-            raise self._error(
-                f"{what} must be preceded by an instant vector selector or range vector selector or a subquery",
-                node.position,
-            )
-        return target
-
-    def _modifier(self, node: Node, word: str) -> None:
-        target = node.selector if isinstance(node, Range) else node
-        if isinstance(node, Subquery):
-            raise self._error(f"{word} modifier is not supported for subqueries", node.position)
-        if not isinstance(target, Selector):
-            raise self._error(f"{word} modifier not implemented", node.position)
-        if target.modifier not in {"", word}:
-            raise self._error("anchored and smoothed modifiers cannot be used together", node.position)
-        target.modifier = word
-
-    # Durations may be computed: 5m * 2, step(), max_of(1m, range() / 2)
-
-    def _offset_duration(self) -> float | None:
-        sign = 1.0
-        if self._has(Type.OPERATOR) and self._token.text in {"+", "-"}:
-            sign = -1.0 if self._next().text == "-" else 1.0
-        if self._has(Type.NUMBER, Type.DURATION):
-            token = self._next()
-            value = sign * self._number(token)
-            if abs(value) * SECOND > LATEST:
-                raise self._error("duration out of range", token.position)
-            return value
-        self._duration_primary("offset", _DURATION)
-        return None
-
-    def _computed_duration(self, context: str, *, more: str = "") -> float | None:
-        expected = _DURATION if not more else f"number, duration, step(), range(){more}"
-        first = self._token
-        value = self._duration_sum(0, context, expected)
-        if value is not None and value <= 0:
-            raise self._error("duration must be greater than 0", first.position)
-        if value is not None and value * SECOND > LATEST:
-            raise self._error("duration out of range", first.position)
-        return value
-
-    def _duration_sum(self, weakest: int, context: str, expected: str) -> float | None:
-        value = self._duration_primary(context, expected)
-        while (strength := self._strength()) > max(weakest, 3):
-            operator = self._next()
-            self._duration_sum(strength - 1 if operator.word == "^" else strength, context, expected)
-            value = None
-        return value
-
-    def _duration_primary(self, context: str, expected: str) -> float | None:
-        token = self._token
-        if token.type in {Type.NUMBER, Type.DURATION}:
-            self._next()
-            return self._number(token)
-        if token.type is Type.OPERATOR and token.text in {"+", "-"}:
-            self._next()
-            value = self._duration_sum(_SIGN, context, expected)
-            return -value if value is not None and token.text == "-" else value
-        if token.type is Type.KEYWORD and token.word in {"step", "range"}:
-            self._next()
-            self._expect("(", context, expected)
-            self._expect(")", context, expected)
-            return None
-        if token.type is Type.KEYWORD and token.word in {"max_of", "min_of"}:
-            self._next()
-            self._expect("(", context, expected)
-            self._duration_sum(0, context, expected)
-            self._expect(",", context, expected)
-            self._duration_sum(0, context, expected)
-            self._expect(")", context, expected)
-            return None
-        if token.text == "(":
-            self._next()
-            self._duration_sum(0, context, expected)
-            self._expect(")", context, expected)
-            return None
-        raise self._unexpected(context, expected)
-
-
-def _go_float(value: float) -> str:
-    if math.isfinite(value):
-        return f"{value:f}"
-    return "NaN" if math.isnan(value) else f"{value:+}".replace("inf", "Inf")
