@@ -42,6 +42,7 @@ from alertrouter.peer import own_peer
 from alertrouter.senders import ConfiguredSenders
 from alertrouter.serve import Server, event_loop, tls_of
 from alertrouter.startup import FatalError, check, check_templates, log_advice, matcher_mode
+from alertrouter.store.backlog import PostedBody
 from alertrouter.store.errors import StoreError
 from alertrouter.store.history import Action
 from alertrouter.store.journal import Journal
@@ -74,8 +75,9 @@ if TYPE_CHECKING:
     from alertrouter.engine.slot import Slot
     from alertrouter.evaluator import Evaluator, Reading
     from alertrouter.events import EventRecorder
-    from alertrouter.intake import Again, Report
+    from alertrouter.intake import Again, Taken
     from alertrouter.integrations import Sender
+    from alertrouter.report import Report
     from alertrouter.settings import Settings
     from alertrouter.templating.message import Message
     from alertrouter.tracing import Span
@@ -102,14 +104,15 @@ _MOST_PUT_OFF = 12
 _CHECKPOINTS = 6 * HOUR
 
 
-def run(settings: Settings) -> int:
+def run(settings: Settings, *, journal: JournalSettings | None = None) -> int:
     """Run the daemon until it is told to stop; the exit status."""
     logs.configure(settings.log_level, settings.log_format)
     try:
         mode = matcher_mode(settings)
         check(settings)
         with asyncio.Runner(loop_factory=event_loop()) as runner:
-            runner.run(Daemon(settings, SystemClock(), mode, started_at=process_started()).run())
+            daemon = Daemon(settings, SystemClock(), mode, started_at=process_started(), journal=journal)
+            runner.run(daemon.run())
     except (FatalError, ListenError, ConfigError, StoreError, TemplateError) as error:
         log.error("alertmanager exited with error", extra={"err": str(error)})  # noqa: TRY400 - a message, not a bug
         return 1
@@ -120,9 +123,16 @@ class Daemon:
     """One running daemon. It is the `Router` of the API and the ledger, senders and messages of delivery."""
 
     def __init__(
-        self, settings: Settings, clock: Timer, mode: Mode, *, started_at: Moment | None = None
+        self,
+        settings: Settings,
+        clock: Timer,
+        mode: Mode,
+        *,
+        started_at: Moment | None = None,
+        journal: JournalSettings | None = None,
     ) -> None:
         self.settings = settings
+        self._journal_settings = journal
         self.clock = clock
         self.mode = mode
         self.metrics = Metrics(settings.features)
@@ -140,6 +150,7 @@ class Daemon:
         self._template_problems: Sequence[Problem] = ()
         self._recorder: EventRecorder | None = None
         self._tracing = Tracing()
+        self._settled = Settled()
         self._evaluator: Evaluator | None = None
         self._senders: ConfiguredSenders
         self._store: Store
@@ -230,14 +241,14 @@ class Daemon:
             self._store,
             clock=self.clock,
             state=lambda: self._state_of(engine),
-            settings=JournalSettings(write_behind=0),
+            settings=self._journal_settings or JournalSettings(write_behind=0),
         )
         grace = 0 if self._store.stopped_in_order else _ENDS_EVERY + _HOUSE_KEEPING
         loaded_at = self.clock.now()
         changes = engine.load(state, loaded_at, end_grace=grace)
         engine.watch(self._recorder)
         self._intake = Intake(engine, self.mode)
-        self._follower = Follower(self._store)
+        self._follower = Follower(self._store, self._caught_up)
         self._journal.on_commit = self._follower.ring
         self._journal.start()
         stack.push_async_callback(self._journal.close)
@@ -411,7 +422,6 @@ class Daemon:
         collect_at = now + settings.alerts_gc_interval
         maintain_at = now + settings.data_maintenance_interval
         checkpoint_at = now + _CHECKPOINTS
-        settled = Settled()
         turn = 0
         while True:
             # Not until a moment: if the clock is set back, that may be far away.
@@ -420,7 +430,7 @@ class Daemon:
             if turn % (_ENDS_EVERY // _HOUSE_KEEPING) == 0:
                 await self._write_ends()
             return_memory()
-            settled.now_that(len(engine.known))
+            self._settled.now_that(len(engine.known))
             now = self.clock.now()
             collect_at = min(collect_at, now + settings.alerts_gc_interval)
             maintain_at = min(maintain_at, now + settings.data_maintenance_interval)
@@ -533,7 +543,7 @@ class Daemon:
         now = self.clock.now()
         self.engine  # noqa: B018 - not loaded yet: say so before anything is taken in
         if len(raw) <= _ALERTS_AT_ONCE:
-            return await self._take_in(self._intake.read(raw), now, begun)
+            return await self._take_in(self._intake.read(raw), now, begun, body)
         # A huge request must not stop everything else. All of it is read first: if one alert cannot be, none counts.
         reports: list[Report | Again] = []
         for start in range(0, len(raw), _ALERTS_AT_ONCE):
@@ -545,7 +555,10 @@ class Daemon:
             problems += await self._take_in(part, now, time.perf_counter())
         return problems
 
-    async def _take_in(self, reports: Sequence[Report | Again], now: Moment, begun: float) -> Sequence[str]:
+    async def _take_in(
+        self, reports: Sequence[Report | Again], now: Moment, begun: float, body: bytes | None = None
+    ) -> Sequence[str]:
+        """``body``: the request, if these are all that is in it."""
         with tracing.span(
             "provider.mem.Put",
             kind=tracing.Kind.PRODUCER,
@@ -563,11 +576,18 @@ class Daemon:
         if taken.received.limited:
             self._limited(taken.received.limited)
         if taken.changes:
+            self._settled.now_that(len(self.engine.known))
             self._nudge()
-            await self._stored(taken.changes)
+            await self._stored(taken.changes, None if body is None else self._as_posted(taken, body, now))
         elif not self._journal.healthy:
             raise UnavailableError(self._unwritable())
         return taken.problems
+
+    def _as_posted(self, taken: Taken, body: bytes, now: Moment) -> PostedBody | None:
+        """The request, if the alerts in it are all that it changed."""
+        if not taken.is_plain:
+            return None
+        return PostedBody(body, now, self.engine.routing.resolve_timeout, taken.places)
 
     def _limited(self, limited: Mapping[str, int]) -> None:
         self.metrics.alerts_limited(limited)
@@ -604,9 +624,9 @@ class Daemon:
         if not self._journal.healthy:
             raise UnavailableError(self._unwritable())
 
-    async def _stored(self, changes: Changes) -> None:
+    async def _stored(self, changes: Changes, posted: PostedBody | None = None) -> None:
         try:
-            await self._journal.write(changes)
+            await (self._journal.write(changes) if posted is None else self._journal.post(changes, posted))
         except StoreError as error:
             raise UnavailableError(f"it is in force but not stored: {error}") from None
 
@@ -629,6 +649,11 @@ class Daemon:
         """Return when what happened before this is in the record, if the database takes it."""
         self.engine  # noqa: B018 - not loaded yet: say so
         await self._journal.settled()
+
+    async def _caught_up(self) -> None:
+        """Return when no alert that was acknowledged before this waits for its row."""
+        if self._journal.deferred:
+            await self._journal.settled()
 
     def reader(self) -> AbstractContextManager[Connection]:
         """A connection to read what happened."""

@@ -11,6 +11,8 @@ from alertrouter.store import history
 from alertrouter.store.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from alertrouter.insight.happenings import Happening
     from alertrouter.store.store import Store
 
@@ -28,14 +30,16 @@ class Follower:
     """Follows the record while somebody listens, and does nothing while nobody does.
 
     ``begin`` and ``end`` frame each listener's time. A listener holds a number, the place up to which it knows everything,
-    and asks for what came after it: of ``kept`` while that reaches back so far, of the record otherwise.
+    and asks for what came after it: of ``kept`` while that reaches back so far, of the record otherwise. ``caught_up`` waits
+    for what was acknowledged and is not in the record yet.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, caught_up: Callable[[], Awaitable[None]]) -> None:
         self.listeners = 0
         self.number = 0
         self.closed = False
         self._store = store
+        self._caught_up = caught_up
         self._kept: deque[Happening] = deque()
         self._bytes = 0
         self._kept_after = 0
@@ -61,6 +65,7 @@ class Follower:
         self.listeners += 1
         try:
             if self._task is None:
+                await self._caught_up()
                 self._start_after(await asyncio.to_thread(self._last_number))
         except BaseException:
             self.end()
@@ -100,6 +105,7 @@ class Follower:
 
     async def recorded(self, after: int) -> tuple[list[Happening], int]:
         """Some of what the record has after this number, and the number up to which that is all. Raises StoreError."""
+        await self._caught_up()
         return await asyncio.to_thread(self._read, after)
 
     async def is_gone(self, after: int) -> bool:
@@ -109,6 +115,7 @@ class Follower:
             with self._store.reader() as connection:
                 return after > history.last_number(connection) or history.is_gone(connection, after)
 
+        await self._caught_up()
         return await asyncio.to_thread(ask)
 
     async def news(self, after: int) -> None:
@@ -125,6 +132,7 @@ class Follower:
     async def _follow(self) -> None:
         while True:
             self._bell.clear()
+            await self._caught_up()
             try:
                 lines, number = await asyncio.to_thread(self._read, self.number)
             except StoreError as error:

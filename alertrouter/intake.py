@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_digest
 
-from alertrouter.core.alert import Alert, problem_with
-from alertrouter.core.labels import Labels  # noqa: TC001 - a named tuple's annotations are looked at
+from alertrouter.core.alert import problem_with
 from alertrouter.core.matcher_syntax import is_valid_label_name
 from alertrouter.engine.engine import Received
-from alertrouter.wire import labels_from_raw, read_moment, shared_text
+from alertrouter.report import Report, alert_of, read_report
+from alertrouter.wire import read_moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from alertrouter.core.alert import Alert
     from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.time import Moment
     from alertrouter.engine.changes import Changes
@@ -28,20 +29,6 @@ if TYPE_CHECKING:
 _MOST_NAMES = 10_000
 
 
-class Report(NamedTuple):
-    """One posted alert, read: nothing in it can refuse the request any more. ``key`` stands for its labels' bytes and
-    ``posted`` for those of its annotations.
-    """
-
-    raw: RawAlert
-    key: bytes
-    posted: bytes
-    starts: tuple[Moment | None, int]
-    ends: tuple[Moment | None, int]
-    labels: Labels
-    annotations: Labels
-
-
 # A report in the very bytes of the one before: who it is about, what came, the bytes' digests, its start and its end.
 # No named tuple: this is made for every heartbeat.
 Again = tuple["Known", "RawAlert", bytes, bytes, "tuple[Moment | None, int]", "tuple[Moment | None, int]"]
@@ -49,17 +36,32 @@ Again = tuple["Known", "RawAlert", bytes, bytes, "tuple[Moment | None, int]", "t
 
 @dataclass(slots=True)
 class Taken:
-    """What became of one request: ``problems`` has a line for each alert that was refused."""
+    """What became of one request: ``problems`` has a line for each alert that was refused, ``new`` are the places of those
+    that were never heard of before, of so many ``reports``.
+    """
 
     received: Received = field(default_factory=Received)
     problems: list[str] = field(default_factory=list)
     firing: int = 0
     resolved: int = 0
+    new: list[int] = field(default_factory=list)
+    reports: int = 0
 
     @property
     def changes(self) -> Changes:
         """What must be remembered."""
         return self.received.changes
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all that changed follows from what was posted: alerts that are new, and nothing else."""
+        changes = self.received.changes
+        return len(changes.alerts) == len(changes.transitions) == len(self.new) > 0
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Which alerts of the request were new; empty when all were."""
+        return () if len(self.new) == self.reports else self.new
 
 
 class Intake:
@@ -93,25 +95,26 @@ class Intake:
             if known is not None and known.posted == digest:
                 reports.append((known, raw, key, digest, starts, ends))
             else:
-                reports.append(_report(raw, key, digest, starts, ends))
+                reports.append(read_report(raw, key, digest, starts, ends))
         return reports
 
-    def take(self, reports: Iterable[Report | Again], now: Moment) -> Taken:
+    def take(self, reports: Sequence[Report | Again], now: Moment) -> Taken:
         """Take in what was read."""
-        taken = Taken()
-        for report in reports:
-            if isinstance(report, Report):
-                self._take(report, taken, now)
+        taken = Taken(reports=len(reports))
+        for place, report in enumerate(reports):
+            if len(report) == 7:
+                self._take(report, place, taken, now)
             elif self._heartbeat(report, now):
                 taken.firing += 1
             else:
                 # What its bytes say is known, but it says more than that the alert goes on.
-                self._take(_report(*report[1:]), taken, now)
+                self._take(read_report(*report[1:]), place, taken, now)
         self._bound()
         return taken
 
-    def _take(self, report: Report, taken: Taken, now: Moment) -> None:
-        alert = self._alert(report, now)
+    def _take(self, report: Report, place: int, taken: Taken, now: Moment) -> None:
+        engine = self._engine
+        alert = alert_of(report, now, engine.routing.resolve_timeout)
         assert alert.ends_at is not None
         if alert.ends_at > now:
             taken.firing += 1
@@ -122,10 +125,18 @@ class Intake:
             if problem is not None:
                 taken.problems.append(problem)
                 return
-        known = self._engine.take_in(alert, taken.received, now)
-        if known is not None and (known.has_annotations(alert.annotations)):
-            self._seen[report.key] = known
-            known.posted = report.posted
+        known = engine.known.get(alert.labels)
+        if known is None:
+            known = engine.first_seen(alert, taken.received, now)
+            if known is None:
+                return
+            taken.new.append(place)
+        else:
+            engine.seen_again(known, alert, taken.received, now)
+            if not known.has_annotations(alert.annotations):
+                return
+        self._seen[report[3]] = known
+        known.posted = report[4]
 
     def _heartbeat(self, report: Again, now: Moment) -> bool:
         """Take in a report that says nothing new but a later end; False when it says more."""
@@ -171,26 +182,6 @@ class Intake:
             self._good_names.add(names)
         return good
 
-    def _alert(self, report: Report, now: Moment) -> Alert:
-        starts_at, starts_offset = report.starts
-        ends_at, ends_offset = report.ends
-        if starts_at is None:
-            starts_at, starts_offset = (now, 0) if ends_at is None else (ends_at, ends_offset)
-        timeout = ends_at is None
-        if ends_at is None:
-            ends_at = now + self._engine.routing.resolve_timeout
-        return Alert(
-            labels=report.labels,
-            annotations=report.annotations,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            updated_at=now,
-            generator_url=shared_text(report.raw.generatorURL or ""),
-            timeout=timeout,
-            starts_offset=starts_offset,
-            ends_offset=ends_offset,
-        )
-
     def _moment(self, text: str | None) -> tuple[Moment | None, int]:
         found = self._moments[text] = read_moment(text)
         return found
@@ -201,15 +192,3 @@ class Intake:
             self._seen = {key: known for key, known in self._seen.items() if not known.gone}
             if len(self._seen) > 2 * len(self._engine.known) + 1000:
                 self._seen.clear()
-
-
-def _report(
-    raw: RawAlert,
-    key: bytes,
-    posted: bytes,
-    starts: tuple[Moment | None, int],
-    ends: tuple[Moment | None, int],
-) -> Report:
-    """A posted alert with everything in it read. Raises ``SchemaError``."""
-    labels = labels_from_raw(raw.labels).without_empty()
-    return Report(raw, key, posted, starts, ends, labels, labels_from_raw(raw.annotations, "annotations"))

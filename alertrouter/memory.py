@@ -49,17 +49,19 @@ def _trim() -> Callable[[int], int] | None:
 class Settled:
     """Keeps the garbage collector from looking through what stays, again and again.
 
-    At half a million alerts one look takes half a second, in which nothing else happens. What is there when alerts have
-    grown by ten thousand is exempt from then on; that of alerts which go is freed all the same, it is in no cycle.
+    It looks at every fifty thousand new objects, a good eight thousand alerts: in a storm a sixth of what taking in an alert
+    costs. At half a million alerts one look at all takes half a second, in which nothing else happens. What is there when
+    alerts have grown by five thousand is exempt from then on; that of alerts which go is freed all the same, it is in no
+    cycle.
     """
 
-    STEP = 10_000
+    STEP = 5_000
 
     def __init__(self) -> None:
         self._count = 0
 
     def now_that(self, count: int) -> None:
-        """There are so many alerts now; to be told every few seconds."""
+        """There are so many alerts now; to be told whenever they have become more, and every few seconds."""
         if count >= self._count + self.STEP:
             self._count = count
             gc.freeze()

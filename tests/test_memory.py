@@ -17,19 +17,19 @@ def frozen() -> Iterator[list[object]]:
     gc.unfreeze()
 
 
-def test_what_stays_is_exempt_with_every_ten_thousand_alerts(frozen: list[object]) -> None:
+def test_what_stays_is_exempt_with_every_five_thousand_alerts(frozen: list[object]) -> None:
     settled = Settled()
     before = gc.get_freeze_count()
-    settled.now_that(9_999)
+    settled.now_that(4_999)
     assert gc.get_freeze_count() <= before
-    settled.now_that(10_000)
+    settled.now_that(5_000)
     first = gc.get_freeze_count()
     assert first >= before + len(frozen)
 
     more: list[object] = [[] for _ in range(1000)]
-    settled.now_that(15_000)
+    settled.now_that(9_000)
     assert gc.get_freeze_count() <= first
     # They went, and as many came again.
     settled.now_that(2_000)
-    settled.now_that(12_000)
+    settled.now_that(7_000)
     assert gc.get_freeze_count() > first + len(more) // 2

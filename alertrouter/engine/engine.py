@@ -168,10 +168,14 @@ class Engine:
         """Take in one valid alert and add what it changes; what is known of it now, None when a limit dropped it."""
         known = self.known.get(alert.labels)
         if known is None:
-            return self._first_seen(alert, received, now)
+            return self.first_seen(alert, received, now)
+        self.seen_again(known, alert, received, now)
+        return known
+
+    def seen_again(self, known: Known, alert: Alert, received: Received, now: Moment) -> None:
+        """``take_in`` for an alert that is known."""
         if not self.heartbeat(known, alert, now):
             self._reported_again(known, alert, received, now)
-        return known
 
     def heartbeat(self, known: Known, alert: Alert, now: Moment) -> bool:
         """Take in a report that may say nothing new but a later end; False, and nothing done, when it says more.
@@ -219,15 +223,22 @@ class Engine:
         moved, self._moved = self._moved, {}
         return (known.moved_end() for known in moved if not known.gone)
 
-    def _first_seen(self, alert: Alert, received: Received, now: Moment) -> Known | None:
-        if not self._within_limit(alert.labels, None, received, now):
+    def first_seen(self, alert: Alert, received: Received, now: Moment) -> Known | None:
+        """``take_in`` for an alert that is not known."""
+        labels = alert.labels
+        if self.limit.is_on and not self._within_limit(labels, None, received, now):
             return None
-        known = Known(alert, self.routes_of(alert.labels))
-        self.known[alert.labels] = known
-        self.limit.count(alert.labels.get("alertname", ""), known)
+        known = self.known[labels] = Known(alert, self.routes_of(labels))
+        if self.limit.is_on:
+            self.limit.count(labels.get("alertname", ""), known)
         if self._events is not None:
             self._events.append(created(known, now))
-        self._reported(known, alert, Transition.FIRED, received, now)
+        known.over = known.ends_at <= now
+        kind = Transition.RESOLVED if known.over else Transition.FIRED
+        changes = received.changes
+        changes.alerts.append(alert)
+        changes.transitions.append(AlertTransition(at=now, kind=kind, alert=alert))
+        self._take_effect(known, changes, now)
         return known
 
     def _reported_again(self, known: Known, alert: Alert, received: Received, now: Moment) -> None:
@@ -349,7 +360,12 @@ class Engine:
         joined = self.flusher.join(group, known)
         if self._events is not None:
             self._events.append(grouped(known, group, now))
-        if joined and known.ends_at > now and self.flusher.hurry(group, now + route.group_wait):
+        if (
+            joined
+            and group.held
+            and known.ends_at > now
+            and self.flusher.hurry(group, now + route.group_wait)
+        ):
             changes.groups.append(group.state())
         return joined
 
@@ -357,7 +373,7 @@ class Engine:
         """The group of this route in which the alert belongs; a new one if there is none."""
         if route.group_by is None:
             return self._group_of_labels(known, route, known.labels, changes, now)
-        key = (route, tuple([known.labels.get(name) for name in route.group_by]))
+        key = (route, tuple(map(known.labels.get, route.group_by)))
         group = self._group_by_values.get(key)
         # A group that is removed while routes stay has no members.
         if group is None or group.closing or not group.members:

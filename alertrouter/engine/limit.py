@@ -16,6 +16,11 @@ class AlertnameLimit:
         self._limit = limit
         self._admitted: dict[str, set[Known]] = {}
 
+    @property
+    def is_on(self) -> bool:
+        """Whether there is a limit at all."""
+        return self._limit > 0
+
     def admits(self, alertname: str, known: Known | None, now: Moment) -> bool:
         """Whether an alert of this name may come in; one that was admitted before always may."""
         if self._limit <= 0:

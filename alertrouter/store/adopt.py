@@ -12,6 +12,7 @@ from alertrouter.store.batch import Batch, Statements
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import StoreError
 from alertrouter.store.load import last_number, load
+from alertrouter.store.posted import recover
 from alertrouter.store.schema import upgrade
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def adoption(where: str | Path) -> Iterator[Adoption]:
     try:
         database.keep_out_others()
         upgrade(database)
+        recover(database)
         loaded = load(database)
         if loaded.damage:
             raise StoreError(

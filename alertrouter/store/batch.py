@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ from sqlalchemy import delete, insert, literal_column, select
 from alertrouter.core.time import DAY, HOUR
 from alertrouter.engine.changes import Outcome, Transition
 from alertrouter.store import bulk, rows, tables
+from alertrouter.store.backlog import Deferred
 from alertrouter.store.milestones import milestone_row
 
 if TYPE_CHECKING:
@@ -22,9 +24,10 @@ if TYPE_CHECKING:
     from alertrouter.core.rule_state import RuleChanges
     from alertrouter.core.time import Moment
     from alertrouter.delivery.attempt import AttemptRecord
-    from alertrouter.engine.changes import Changes, MovedEnd, RenewalRecord, StoredState
+    from alertrouter.engine.changes import Changes, GroupState, MovedEnd, RenewalRecord, StoredState
     from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import GroupId, Slot
+    from alertrouter.store.backlog import PostedBody
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.history import Action
     from alertrouter.store.rows import Row
@@ -64,7 +67,7 @@ class Statements:
                 tables.actions,
             )
         }
-        for table in (tables.history_chunks, tables.history_labels):
+        for table in (tables.history_chunks, tables.history_labels, tables.posted):
             self.append[table] = bulk.insertion(dialect, table)
         self.delete = {
             table: bulk.deletion(dialect, next(iter(table.primary_key)))
@@ -78,6 +81,7 @@ class Statements:
                 tables.rule_alerts,
                 tables.rule_groups,
                 tables.meta,
+                tables.posted,
             )
         }
         names = bulk.upsert(dialect, tables.group_names)
@@ -136,6 +140,9 @@ class Batch:
         self._chunks: list[Chunk] = []
         self._names: dict[int, Row] = {}
         self._named = False
+        self._posted: list[Row] = []
+        # The requests whose alerts have their rows with this batch.
+        self._taken_apart: list[int] = []
 
     # Gathering
 
@@ -145,9 +152,7 @@ class Batch:
             self.flushes.append((next(self._numbers), *rows.flush_row(flush)))
             self._name(flush.group, flush.group_key, flush.at)
         self._add_alerts(changes, now)
-        for state in changes.groups:
-            row = rows.group_row(state)
-            self._groups[row[0]] = row
+        self._add_groups(changes.groups)
         for group in changes.removed_groups:
             self._groups[rows.group_id(group)] = None
         self._add_messages(changes)
@@ -169,6 +174,33 @@ class Batch:
         finally:
             self._named = False
 
+    def post(self, changes: Changes, posted: PostedBody) -> Deferred:
+        """A request with nothing but new alerts, as it came; what of it is to be written later."""
+        lines = len(changes.transitions)
+        number = next(self._numbers)
+        deque(islice(self._numbers, lines - 1), maxlen=0)
+        self._posted.append(rows.posted_row(number, posted, lines))
+        self._add_groups(changes.groups)
+        return Deferred(number, changes.alerts, changes.transitions, len(posted.body))
+
+    def include(self, requests: Iterable[Deferred]) -> None:
+        """The alerts of requests that were posted before anything in this batch happened, with the numbers they got."""
+        for number, alerts, transitions, _ in requests:
+            self._taken_apart.append(number)
+            for line, transition in enumerate(transitions, start=number):
+                self.transitions.append((line, *rows.transition_row(transition)))
+            for alert in alerts:
+                self._put_alert(alert)
+
+    def leave_out(self, requests: Iterable[Deferred]) -> None:
+        """What was posted and cannot be written as rows goes."""
+        self._taken_apart += [each.number for each in requests]
+
+    def _add_groups(self, groups: Iterable[GroupState]) -> None:
+        for state in groups:
+            row = rows.group_row(state)
+            self._groups[row[0]] = row
+
     def add_rules(self, changes: RuleChanges) -> None:
         """What an evaluation of rules changed."""
         for alert in changes.alerts:
@@ -189,12 +221,16 @@ class Batch:
             if transition.kind is Transition.COLLECTED:
                 collected_at[transition.alert.labels] = transition.at
         for alert in changes.alerts:
-            row = rows.alert_row(alert)
-            self._alerts[row[0]] = row
-            self._collected.pop(row[0], None)
-            self._ends.pop(row[0], None)
+            self._put_alert(alert)
         for labels in changes.collected_alerts:
             self._collect(labels, collected_at.get(labels, now))
+
+    def _put_alert(self, alert: Alert) -> None:
+        row = rows.alert_row(alert)
+        identity = row[0]
+        self._alerts[identity] = row
+        self._collected.pop(identity, None)
+        self._ends.pop(identity, None)
 
     def _add_messages(self, changes: Changes) -> None:
         for entry in changes.entries:
@@ -311,6 +347,8 @@ class Batch:
             self._silences,
             self._rule_alerts,
             self._rule_groups,
+            self._posted,
+            self._taken_apart,
         ):
             gathered.clear()
 
@@ -342,6 +380,11 @@ class Batch:
             statements.append[tables.history_chunks].run(connection, [chunk.row()])
             statements.append[tables.history_labels].run(connection, chunk.label_rows())
         self._write_alerts(connection, statements)
+        if self._posted:
+            statements.append[tables.posted].run(connection, self._posted)
+        if self._taken_apart:
+            apart = [(number,) for number in self._taken_apart]
+            statements.delete[tables.posted].run(connection, apart)
         for table, rows_by_key in self._keyed():
             if rows_by_key:
                 _put_and_delete(connection, statements, table, rows_by_key)
@@ -402,6 +445,7 @@ STATE = (
     tables.silences,
     tables.rule_alerts,
     tables.rule_groups,
+    tables.posted,
 )
 
 _ENDS_AN_INTENT = {Outcome.SENT, Outcome.FAILED, Outcome.LOGGED}

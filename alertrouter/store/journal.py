@@ -17,10 +17,10 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING
 
-from alertrouter.core.time import SECOND
+from alertrouter.core.time import LATEST, SECOND
 from alertrouter.store import rows
 from alertrouter.store.errors import StoreError
-from alertrouter.store.writer import Entry, JournalSettings, State, Stop, Sweep, Write, Writer, fail
+from alertrouter.store.writer import Entry, JournalSettings, Post, State, Stop, Sweep, Write, Writer, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.changes import Changes, MovedEnd, RenewalRecord, StoredState
     from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import Slot
+    from alertrouter.store.backlog import PostedBody
     from alertrouter.store.batch import Batch
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.history import Action
@@ -95,6 +96,11 @@ class Journal:
         return self._queue.qsize() + len(self._outcomes)
 
     @property
+    def deferred(self) -> int:
+        """How many alerts are stored as they were posted and have no rows yet."""
+        return self._writer.backlog.alerts
+
+    @property
     def lag(self) -> float:
         """For how many seconds the oldest write that is under way has been."""
         begun = self._writer.begun
@@ -115,6 +121,17 @@ class Journal:
             return future
         now = self._writer.now()
         return self._put(lambda batch: batch.add(changes, now), future)
+
+    def post(self, changes: Changes, posted: PostedBody) -> asyncio.Future[None]:
+        """Commit what a request changed that brought nothing but new alerts; see ``write``.
+
+        Under load only the request as it came is committed at first, and taken apart when there is time.
+        """
+        future = self._future()
+        if posted.at + posted.resolve_timeout > LATEST:
+            # What cannot be stored must be known before it is acknowledged.
+            return self.write(changes)
+        return self._enter(Post(changes, posted, future), future)
 
     def write_later(self, alerts: Iterable[Alert | MovedEnd]) -> asyncio.Future[None]:
         """Remember the ends that heartbeats moved, within ``write_behind``. The last version of an alert counts.
@@ -263,9 +280,12 @@ class Journal:
     def _put(
         self, gather: Callable[[Batch], object], future: asyncio.Future[None] | None
     ) -> asyncio.Future[None]:
+        waiter = future or self._future()
+        return self._enter(Write(gather, future), waiter)
+
+    def _enter(self, entry: Write | Post, waiter: asyncio.Future[None]) -> asyncio.Future[None]:
         if self._outcomes:
             self._put_outcomes()
-        waiter = future or self._future()
         if self._closing:
             fail([waiter], StoreError("the database is being closed"))
             return waiter
@@ -277,7 +297,7 @@ class Journal:
             return waiter
         if self.problem is not None and not self._state_is_coming:
             fail([waiter], self.problem)
-        self._queue.put(Write(gather, None if waiter.done() else future))
+        self._queue.put(entry)
         return waiter
 
     # What the writer's thread asks of the loop

@@ -13,6 +13,7 @@ from sqlalchemy import exc, func, select, text
 from alertrouter.engine.changes import StoredState
 from alertrouter.store import rows, tables
 from alertrouter.store.errors import DamagedError
+from alertrouter.store.posted import read_posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,9 +67,16 @@ def _load(database: Database) -> Loaded:
         def alert(row: Sequence[Any]) -> Alert:
             return alert_reader.alert(row, ends.get(row[0]))
 
+        alerts = reader.values(tables.alerts, alert)
+        # There are none but in a file so damaged that they could not be written as rows.
+        posted = reader.values(tables.posted, read_posted)
+        if posted:
+            latest = {each.labels: each for each in alerts}
+            latest.update((each.labels, each) for request in posted for each in request.alerts)
+            alerts = list(latest.values())
         meta: dict[str, Moment] = {row[0]: row[1] for row in reader.raw(tables.meta)}
         loaded.state = StoredState(
-            alerts=reader.values(tables.alerts, alert),
+            alerts=alerts,
             groups=reader.values(tables.groups, rows.to_group),
             entries=reader.values(tables.notification_log, rows.to_entry),
             silences=reader.values(tables.silences, rows.to_silence),

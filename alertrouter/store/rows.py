@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.time import Moment
+    from alertrouter.store.backlog import PostedBody
     from alertrouter.store.history import Action
 
 Row = tuple[Any, ...]
@@ -148,6 +149,28 @@ def identities(members: Collection[int]) -> bytes:
 def to_identities(stored: bytes) -> array[int]:
     """What ``identities`` was given."""
     numbers = array("Q")
+    numbers.frombytes(stored)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers
+
+
+def posted_row(number: int, posted: PostedBody, lines: int) -> Row:
+    """``posted``."""
+    body, at, resolve_timeout, places = posted
+    return (number, at, resolve_timeout, lines, _places(places), body)
+
+
+def _places(places: Sequence[int]) -> bytes:
+    numbers = array("I", places)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
+
+
+def places_of(stored: bytes) -> array[int]:
+    """The ``places`` column of ``posted``."""
+    numbers = array("I")
     numbers.frombytes(stored)
     if sys.byteorder == "big":
         numbers.byteswap()

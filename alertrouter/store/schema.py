@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 #: The newest migration; a start at this schema need not load Alembic.
-HEAD = "0004"
+HEAD = "0005"
 
 
 def upgrade(database: Database) -> None:

@@ -10,6 +10,7 @@ from alertrouter.engine.changes import StoredState
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import DamagedError
 from alertrouter.store.load import Loaded, last_number, load
+from alertrouter.store.posted import recover
 from alertrouter.store.schema import upgrade
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class Store:
                 # Better to begin with nothing than to be no pager at all.
                 store.damage = str(error)
                 store.begin_anew()
+            try:
+                recover(store.database)
+            except DamagedError as error:
+                # What can be read is loaded all the same, and written into a new file.
+                store.damage = str(error)
             store.last_number = last_number(store.database)
         except BaseException:
             store.close()

@@ -409,6 +409,20 @@ NUMBERED = (
     milestones,
 )
 
+# What was posted, as it came, while the rows of its alerts are not written yet: see ``store.posted``. ``id`` is the number
+# of the first line of history that it makes, ``lines`` how many those are. ``places``: which alerts of the body made one,
+# four bytes each; empty when all did.
+posted = Table(
+    "posted",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    _moment("at"),
+    Column("resolve_timeout", BigInteger, nullable=False),
+    _integer("lines"),
+    Column("places", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
 # ``seen_at``: up to when everything that happened is in the database. ``stopped_at``: there after a clean stop only.
 meta = Table(
     "meta",

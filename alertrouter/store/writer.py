@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from alertrouter.core.time import SECOND
+from alertrouter.store.backlog import Backlog
 from alertrouter.store.batch import Batch, Statements
 from alertrouter.store.errors import DamagedError, StoreError, UnstorableError
 from alertrouter.store.retention import delete_before
@@ -22,7 +25,8 @@ if TYPE_CHECKING:
 
     from alertrouter.clock import Clock
     from alertrouter.core.time import Duration, Moment
-    from alertrouter.engine.changes import StoredState
+    from alertrouter.engine.changes import Changes, StoredState
+    from alertrouter.store.backlog import Deferred, PostedBody
     from alertrouter.store.journal import Journal
     from alertrouter.store.rows import Row
     from alertrouter.store.store import Store
@@ -34,7 +38,12 @@ log = logging.getLogger(__name__)
 class JournalSettings:
     """``write_behind``: how late an end that a heartbeat moved may be written. ``stamp``: how often it is noted that
     the store is followed, when nothing else is written. ``retry``: how often a failing database is tried. ``patience``:
-    how long a send waits for its intent to be written. ``longest_queue`` and ``most_history`` bound what is kept in
+    how long a send waits for its intent to be written.
+
+    Requests that bring so many new alerts at a time (``defer_from``) are written as they came, and the rows of their alerts
+    once none has come for ``quiet``. What is put off so is at most ``most_deferred`` alerts, ``most_deferred_size`` bytes
+    and ``longest_delay`` old; beyond that rows are written at once. One transaction writes those of ``rows_at_once`` alerts
+    while it is quiet, so that nobody who comes waits long. ``longest_queue`` and ``most_history`` bound what is kept in
     memory while the database is slow or down, in writes and in lines of each kind.
     """
 
@@ -42,6 +51,12 @@ class JournalSettings:
     stamp: Duration = 5 * SECOND
     retry: Duration = 2 * SECOND
     patience: Duration = 5 * SECOND
+    defer_from: int = 32
+    quiet: Duration = SECOND // 10
+    longest_delay: Duration = 5 * SECOND
+    most_deferred: int = 65_536
+    most_deferred_size: int = 48 << 20
+    rows_at_once: int = 256
     longest_queue: int = 20_000
     most_history: int = 100_000
 
@@ -51,6 +66,14 @@ class Write(NamedTuple):
 
     gather: Callable[[Batch], object]
     future: asyncio.Future[None] | None
+
+
+class Post(NamedTuple):
+    """A request that brought nothing but new alerts: what it changed, how it came, and who waits for it."""
+
+    changes: Changes
+    posted: PostedBody
+    future: asyncio.Future[None]
 
 
 class Sweep(NamedTuple):
@@ -70,12 +93,14 @@ class State(NamedTuple):
     state: StoredState
 
 
-Entry = Write | Sweep | State | Stop
+Entry = Write | Post | Sweep | State | Stop
 
 # So many ends of alerts are written in one transaction, so that who waits for it does not wait long.
 _ENDS_AT_ONCE = 4096
 _SWEEP_AT_ONCE = 1000
 _MOST_IN_A_BATCH = 2048
+# So many alerts get their rows in one transaction when somebody waits for all of them.
+_ROWS_BEFORE = 4096
 # How long the engine's state is waited for before it is asked for again, in seconds.
 _STATE_PATIENCE = 30.0
 
@@ -102,6 +127,10 @@ class Writer:
         self._sweeps: list[Sweep] = []
         self._swept = 0
         self._stopping = False
+        self.backlog = Backlog()
+        # More comes in than can be put off: rows are written at once until there is a pause.
+        self._overloaded = False
+        self._quiet_at = 0.0
         now = time.monotonic()
         self._ends_due = now
         self._stamp_due = now
@@ -122,7 +151,7 @@ class Writer:
                 log.exception("the journal failed")
                 problem = StoreError(f"the journal of {self._store.name} failed: {error}: please report this")
                 self._disconnect()
-                self._fail([e.future for e in entries if isinstance(e, Write) and e.future], problem)
+                self._fail(_waiting(entries), problem)
             self.begun = None
         self._disconnect()
 
@@ -130,9 +159,16 @@ class Writer:
         if self._problem is not None:
             self._recover(entries, now)
             return
-        if entries or self._time_left() <= 0:
-            self._write(entries, now)
-        if not entries and not self._ends and self._connection is not None:
+        if entries and all(type(each) is Post for each in entries):
+            self._take_posts(cast("list[Post]", entries), now)
+        elif entries:
+            self._write_all(entries, now)
+        elif min(self._ends_time(), self._stamp_due) <= time.monotonic():
+            # No end is due of an alert that has no row yet: see ``_write_all``.
+            self._write([], now, of_backlog=[])
+        elif self.backlog and self._quiet_at <= time.monotonic():
+            self._write([], now, of_backlog=self.backlog.first(self._settings.rows_at_once))
+        if not entries and not self._ends and not self.backlog and self._connection is not None:
             # Nothing has come for a while.
             self._store.database.return_memory(self._connection)
         self._sweep()
@@ -166,11 +202,14 @@ class Writer:
         """Seconds until something must be done of its own accord."""
         if self._problem is not None:
             due = self._retry_due
-        elif self._ends:
-            due = min(self._stamp_due, self._ends_due)
         else:
-            due = self._stamp_due
+            due = min(self._stamp_due, self._ends_time())
+            if self.backlog:
+                due = min(due, self._quiet_at)
         return due - time.monotonic()
+
+    def _ends_time(self) -> float:
+        return self._ends_due if self._ends else math.inf
 
     @property
     def _sweeping(self) -> bool:
@@ -178,64 +217,153 @@ class Writer:
 
     # Writing
 
-    def _write(self, entries: list[Entry], now: Moment) -> None:
+    def _take_posts(self, posts: list[Post], now: Moment) -> None:
+        """Write requests as they came, to be taken apart later; or, where that is too much already or not worth it, now."""
+        settings = self._settings
+        backlog = self.backlog
+        moment = time.monotonic()
+        if not backlog and moment >= self._quiet_at:
+            self._overloaded = False
+        self._quiet_at = moment + settings.quiet / SECOND
+        alerts = sum([len(post.changes.alerts) for post in posts])
+        if not backlog and (self._overloaded or alerts < settings.defer_from):
+            self._write(list(posts), now)
+            return
+        self._overloaded = (
+            self._overloaded
+            or backlog.alerts + alerts > settings.most_deferred
+            or backlog.size > settings.most_deferred_size
+            or backlog.age > settings.longest_delay / SECOND
+        )
+        of_backlog = backlog.first(2 * alerts + settings.rows_at_once) if self._overloaded else []
+        if self._overloaded and len(of_backlog) == len(backlog):
+            self._write(list(posts), now)
+        else:
+            self._write(list(posts), now, of_backlog=of_backlog, defer=True)
+
+    def _write_all(self, entries: list[Entry], now: Moment) -> None:
+        """Write what may follow from anything that came before: the record must have all of that, and in order."""
+        while self.backlog.alerts > _ROWS_BEFORE and self._problem is None:
+            self._write([], now, of_backlog=self.backlog.first(_ROWS_BEFORE))
+        if self._problem is None:
+            self._write(entries, now)
+        else:
+            self._recover(entries, now)
+
+    def _write(
+        self,
+        entries: list[Entry],
+        now: Moment,
+        *,
+        of_backlog: list[Deferred] | None = None,
+        defer: bool = False,
+    ) -> None:
+        """One transaction with these entries and, before them, all that was put off, or these requests of it.
+
+        ``defer``: the entries are requests that are put off themselves.
+        """
         batch, self._kept = self._kept, Batch(self._ends, self._numbers)
-        futures, unstorable = self._gather(batch, entries)
-        self._finish(batch, now)
+        leaves_nothing = of_backlog is None
+        if of_backlog is None:
+            of_backlog = self.backlog.all()
+        if of_backlog:
+            batch.include(of_backlog)
+        gathered = self._gather(batch, entries, defer=defer)
+        self._finish(batch, now, leaves_nothing=leaves_nothing)
         try:
             self._commit(batch)
         except UnstorableError as problem:
             self._kept = Batch(self._ends, self._numbers)
-            if len(entries) > 1:
-                # One of them cannot be written; the others must not suffer for it.
-                for entry in entries:
-                    if not isinstance(entry, Sweep):
-                        self._write([entry], now)
-            else:
-                log.exception("a change cannot be stored and is left out")
-                self._journal.call(self._journal.failed, futures, problem)
+            if of_backlog:
+                self._write_one_by_one(now)
+            self._write_apart(entries, gathered.futures, now, problem, again=bool(of_backlog))
         except StoreError as problem:
+            self.backlog.drop(len(of_backlog))
+            batch.include(gathered.deferred)
             self._kept = batch
-            self._fail(futures, problem)
+            self._fail(gathered.futures, problem)
         else:
-            self._journal.call(self._journal.committed, futures)
+            if of_backlog:
+                self.backlog.drop(len(of_backlog))
+            if gathered.deferred:
+                self.backlog.add(gathered.deferred)
+            self._journal.call(self._journal.committed, gathered.futures)
             batch.written()
-        for future, why in unstorable:
+        for future, why in gathered.unstorable:
             self._journal.call(self._journal.failed, [future], why)
 
-    def _gather(
-        self, batch: Batch, entries: list[Entry]
-    ) -> tuple[list[asyncio.Future[None]], list[tuple[asyncio.Future[None], StoreError]]]:
-        futures: list[asyncio.Future[None]] = []
-        unstorable: list[tuple[asyncio.Future[None], StoreError]] = []
+    def _write_apart(
+        self,
+        entries: list[Entry],
+        futures: list[asyncio.Future[None]],
+        now: Moment,
+        problem: StoreError,
+        *,
+        again: bool,
+    ) -> None:
+        """Something cannot be stored: the others must not suffer for it. ``again``: it may not have been one of these."""
+        if self._problem is not None:
+            self._recover(entries, now)
+        elif len(entries) > 1 or again:
+            for entry in entries:
+                if not isinstance(entry, Sweep):
+                    self._write([entry], now)
+        else:
+            log.error("a change cannot be stored and is left out", exc_info=problem)
+            self._journal.call(self._journal.failed, futures, problem)
+
+    def _write_one_by_one(self, now: Moment) -> None:
+        """Something that was put off cannot be stored: the others must not suffer for it."""
+        while self.backlog and self._problem is None:
+            request = self.backlog.first(1)
+            batch = Batch(self._ends, self._numbers)
+            batch.include(request)
+            batch.note("seen_at", now)
+            try:
+                self._commit(batch)
+            except UnstorableError:
+                log.exception("alerts that were posted cannot be stored and are left out")
+                batch = Batch(self._ends, self._numbers)
+                batch.leave_out(request)
+                self._commit_or_fail(batch)
+            except StoreError as problem:
+                self._kept = batch
+                self._fail([], problem)
+            self.backlog.drop(1)
+
+    def _commit_or_fail(self, batch: Batch) -> None:
+        try:
+            self._commit(batch)
+        except StoreError as problem:
+            self._kept = batch
+            self._fail([], problem)
+
+    def _gather(self, batch: Batch, entries: list[Entry], *, defer: bool = False) -> _Gathered:
+        gathered = _Gathered()
         for entry in entries:
             match entry:
                 case Write(gather, future):
-                    try:
-                        gather(batch)
-                    except (ValueError, TypeError, OverflowError) as error:
-                        log.exception("a change cannot be stored and is left out")
-                        if future is not None:
-                            unstorable.append((future, UnstorableError(f"this cannot be stored: {error}")))
-                    else:
-                        if future is not None:
-                            futures.append(future)
+                    gathered.add(future, gather, batch)
+                case Post() if defer:
+                    gathered.add(entry.future, partial(_put_off, entry, gathered.deferred), batch)
+                case Post():
+                    gathered.add(entry.future, partial(_write_now, entry), batch)
                 case State(state):
                     self._take_state(batch, state)
                 case Sweep():
                     self._sweeps.append(entry)
                 case Stop():
                     batch.include_ends(len(self._ends))
-        return futures, unstorable
+        return gathered
 
     def _take_state(self, batch: Batch, state: StoredState) -> None:
         if bad := batch.replace_all(state):
             log.error("some of the state cannot be stored and is left out", extra={"rows": bad})
 
-    def _finish(self, batch: Batch, now: Moment) -> None:
+    def _finish(self, batch: Batch, now: Moment, *, leaves_nothing: bool) -> None:
         """Add what is due besides."""
         moment = time.monotonic()
-        if self._stopping:
+        if self._stopping and leaves_nothing:
             batch.note("stopped_at", now)
         elif not self._ends:
             self._ends_due = moment + self._settings.write_behind / SECOND
@@ -283,9 +411,12 @@ class Writer:
 
     def _recover(self, entries: list[Entry], now: Moment) -> None:
         """While the database fails: keep history, try again now and then, and begin with the whole state."""
+        if self.backlog:
+            self._kept.include(self.backlog.all())
+            self.backlog.drop(len(self.backlog))
         place = next((i for i, entry in enumerate(entries) if isinstance(entry, State)), None)
         before = entries if place is None else entries[:place]
-        futures, _ = self._gather(self._kept, before)
+        futures = self._gather(self._kept, before).futures
         self._keep_history()
         if futures:
             self._journal.call(self._journal.failed, futures, self._problem)
@@ -327,7 +458,7 @@ class Writer:
             self._leave_damage()
         except StoreError as problem:
             self._gather(self._kept, entries)
-            self._fail([e.future for e in entries if isinstance(e, Write) and e.future], problem)
+            self._fail(_waiting(entries), problem)
             return
         self._problem = None
         self._write(entries, now)
@@ -357,6 +488,42 @@ class Writer:
             self._sweeps.pop(0)
             self._journal.call(_succeed, sweep.future, self._swept)
             self._swept = 0
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Who waits for a batch, whom it cannot serve, and what is to be written after it."""
+
+    futures: list[asyncio.Future[None]] = field(default_factory=list)
+    unstorable: list[tuple[asyncio.Future[None], StoreError]] = field(default_factory=list)
+    deferred: list[Deferred] = field(default_factory=list)
+
+    def add(
+        self, future: asyncio.Future[None] | None, gather: Callable[[Batch], object], batch: Batch
+    ) -> None:
+        """Put something into the batch for whom it concerns."""
+        try:
+            gather(batch)
+        except (ValueError, TypeError, OverflowError) as error:
+            log.exception("a change cannot be stored and is left out")
+            if future is not None:
+                self.unstorable.append((future, UnstorableError(f"this cannot be stored: {error}")))
+        else:
+            if future is not None:
+                self.futures.append(future)
+
+
+def _put_off(post: Post, deferred: list[Deferred], batch: Batch) -> None:
+    deferred.append(batch.post(post.changes, post.posted))
+
+
+def _write_now(post: Post, batch: Batch) -> None:
+    batch.add(post.changes, post.posted.at)
+
+
+def _waiting(entries: Iterable[Entry]) -> list[asyncio.Future[None]]:
+    """Who waits for these to be written."""
+    return [each.future for each in entries if isinstance(each, (Write, Post)) and each.future is not None]
 
 
 def fail(futures: Iterable[asyncio.Future[None]], problem: StoreError) -> None:

@@ -134,7 +134,7 @@ class Router:
     @property
     def follower(self) -> Follower:
         assert self.store is not None
-        return Follower(self.store)
+        return Follower(self.store, self.settled)
 
     async def reload(self) -> None:
         self.reloads += 1

@@ -49,7 +49,7 @@ class Following(Router):
     def __init__(self, store: Store) -> None:
         super().__init__(CONFIG)
         self.store = store
-        self._follower = Follower(store)
+        self._follower = Follower(store, self.settled)
 
     @property
     def follower(self) -> Follower:

@@ -183,7 +183,8 @@ class Chain:
         promises = {}
         for _ in range(self._chance.randint(1, 6)):
             alertname = self._chance.choice(_ALERTNAMES)
-            instance = f"{number}-{self._chance.randrange(8)}"
+            new = self._chance.random() < 0.3
+            instance = f"{number}-{100 + next(self._numbers) if new else self._chance.randrange(8)}"
             name = f"{alertname}/{instance}"
             promise = promises[name] = self.ledger.alerts.setdefault(name, Promise())
             over = self._chance.random() < 0.3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,7 @@ _CHAINS = 3
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.about)
 def test_the_step_is_there(step: Step) -> None:
-    assert step.code.co_name == step.function.rpartition(".")[2]
+    assert step.code.co_name == re.split("[.:]", step.function)[-1]
 
 
 @pytest.mark.slow  # some thirty lives of a daemon

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alertrouter import daemon
-from alertrouter.core.time import SECOND
+from alertrouter.core.time import MILLISECOND, SECOND
 from alertrouter.settings import Settings
+from alertrouter.store import JournalSettings
 from tests.daemon.forked import context
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def _live(folder: str, log: str, step: Step | None, time: int) -> None:
                 web_listen_address=("127.0.0.1:0",),
                 data_maintenance_interval=SECOND,
                 alerts_gc_interval=SECOND,
-            )
+            ),
+            # However few alerts come: the rows of those that are new follow their acknowledgement.
+            journal=JournalSettings(write_behind=0, defer_from=1, quiet=20 * MILLISECOND, rows_at_once=2),
         )
     )
 

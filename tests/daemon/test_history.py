@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from alertrouter.core.time import EARLIEST, LATEST
+from alertrouter.engine.changes import AlertTransition
 from alertrouter.insight.file_record import FileRecord
 from tests.daemon.process import CONFIG, Daemon, alert, resolved
 from tests.daemon.test_receivers import artool
@@ -103,5 +104,53 @@ def test_why_nobody_was_told_is_answered_by_the_server_and_from_its_record(tmp_p
             assert out.splitlines()[0] == answer.json()["answer"]
             assert out.splitlines()[-1].startswith("Would have gone to hook at ")
             assert (await artool(daemon, "replay", "--verify"))[0] == 0
+
+    asyncio.run(story())
+
+
+def test_whoever_asks_is_told_of_all_that_was_acknowledged_before(tmp_path: Path) -> None:
+    slow = CONFIG.replace("group_wait: 100ms", "group_wait: 1h")
+
+    async def story() -> None:
+        async with HttpReceiver() as hook, Daemon(tmp_path, slow.format(url=hook.url())) as daemon:
+            # So many at once are committed as they came, and taken apart when there is time.
+            for wave in ("a", "b"):
+                await daemon.post(*[alert(f"A{number}", wave=wave) for number in range(100)])
+                lines = await told(daemon, "alerts", f"limit=1000&filter=wave%3D{wave}")
+                assert [each["kind"] for each in lines] == ["fired"] * 100
+            await daemon.post(*[alert(f"A{number}", wave="c") for number in range(100)])
+            explained = await daemon.client.get(
+                "/api/alertrouter/v1/explain", params={"filter": ["alertname=A99", "wave=c"]}
+            )
+            assert explained.status_code == 200, explained.text
+            await daemon.post(*[alert(f"A{number}", wave="d") for number in range(100)])
+            file = tmp_path / "exported.gz"
+            assert (await artool(daemon, "history", "export", "-o", str(file)))[0] == 0
+            with FileRecord(file) as record:
+                events = [
+                    each for each in record.events(EARLIEST, LATEST) if isinstance(each, AlertTransition)
+                ]
+            assert [each.alert.labels["wave"] for each in events] == [
+                wave for wave in "abcd" for _ in range(100)
+            ]
+
+    asyncio.run(story())
+
+
+def test_what_was_acknowledged_as_it_came_is_history_after_a_kill(tmp_path: Path) -> None:
+    slow = CONFIG.replace("group_wait: 100ms", "group_wait: 1h")
+
+    async def story() -> None:
+        async with HttpReceiver() as hook, Daemon(tmp_path, slow.format(url=hook.url())) as daemon:
+            for number in range(4):
+                await daemon.post(*[alert(f"A{each}", wave=str(number)) for each in range(64)])
+            await daemon.kill()
+            await daemon.start()
+            assert len(await daemon.alerts()) == 256
+            lines = await told(daemon, "alerts", "limit=1000")
+            assert [each["labels"]["wave"] for each in lines] == [
+                str(number) for number in (3, 2, 1, 0) for _ in range(64)
+            ]
+            assert len({json.dumps(each["labels"], sort_keys=True) for each in lines}) == 256
 
     asyncio.run(story())

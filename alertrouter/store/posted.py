@@ -1,0 +1,125 @@
+"""Requests that were acknowledged as they came, read again when a crash left them without rows of their alerts.
+
+What a row says suffices: only requests that brought nothing but new alerts are kept in this way, so neither what was known
+nor how reports are merged or refused matters for what became of them.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, exc, select
+
+from alertrouter.core.time import EARLIEST, LATEST
+from alertrouter.engine.changes import AlertTransition, Transition
+from alertrouter.report import alert_of, read_report
+from alertrouter.store import tables
+from alertrouter.store.backlog import Deferred, PostedBody
+from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.errors import UnstorableError
+from alertrouter.store.rows import BadRowError, places_of
+from alertrouter.wire import SchemaError, decode_alerts, read_moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from alertrouter.store.database import Database
+
+log = logging.getLogger(__name__)
+
+_REQUESTS_AT_ONCE = 32
+
+
+def recover(database: Database) -> int:
+    """Write the rows of what was posted and had none yet; of how many alerts. To be called before the state is read.
+
+    Each transaction writes some and deletes what it wrote them of, so it may be cut off and begun again anywhere. A
+    request that cannot be read is told of in the log and left out. Raises StoreError.
+    """
+    with database.writer() as connection:
+        if not _oldest(connection, 1):
+            return 0
+        connection.rollback()
+        count = _recover(database, connection, Statements(database.writers.dialect))
+    log.info(
+        "alerts that were acknowledged just before the end are written",
+        extra={"database": database.name, "alerts": count},
+    )
+    return count
+
+
+def _recover(database: Database, connection: Connection, statements: Statements) -> int:
+    count = 0
+    at_most = _REQUESTS_AT_ONCE
+    while True:
+        with connection.begin():
+            found = _oldest(connection, at_most)
+        if not found:
+            return count
+        try:
+            with connection.begin():
+                count += _write(connection, statements, found)
+        except (exc.SQLAlchemyError, ValueError, TypeError, OverflowError) as error:
+            problem = database.problem(error)
+            if isinstance(error, exc.SQLAlchemyError) and not isinstance(problem, UnstorableError):
+                raise
+            if at_most == 1:
+                with connection.begin():
+                    _give_up(connection, found[0], str(problem))
+            at_most = 1
+
+
+def read_posted(row: Sequence[Any]) -> Deferred:
+    """What a row of ``posted`` stands for. Raises BadRowError."""
+    number, at, resolve_timeout, lines, places, body = row
+    try:
+        posted = PostedBody(bytes(body), at, resolve_timeout, places_of(places))
+        alerts = _alerts_of(posted)
+    except (SchemaError, TypeError, IndexError, ValueError) as error:
+        raise BadRowError(f"what was posted cannot be read: {error}") from None
+    if len(alerts) != lines:
+        raise BadRowError(f"what was posted has {len(alerts)} alerts instead of {lines}")
+    return Deferred(number, [each.alert for each in alerts], alerts, len(body))
+
+
+def _alerts_of(posted: PostedBody) -> list[AlertTransition]:
+    body, at, resolve_timeout, places = posted
+    if not EARLIEST <= at + resolve_timeout <= LATEST:
+        raise ValueError("the moment is none")
+    raw = decode_alerts(body)
+    lines = []
+    for each in [raw[place] for place in places] if places else raw:
+        report = read_report(each, b"", b"", read_moment(each.startsAt), read_moment(each.endsAt))
+        alert = alert_of(report, at, resolve_timeout)
+        kind = Transition.RESOLVED if alert.resolved(at) else Transition.FIRED
+        lines.append(AlertTransition(at=at, kind=kind, alert=alert))
+    return lines
+
+
+def _oldest(connection: Connection, at_most: int) -> list[Sequence[Any]]:
+    query = select(tables.posted).order_by(tables.posted.c.id).limit(at_most)
+    return list(connection.execute(query).fetchall())
+
+
+def _write(connection: Connection, statements: Statements, found: Sequence[Sequence[Any]]) -> int:
+    batch = Batch({}, iter(()))
+    readable = []
+    for row in found:
+        try:
+            readable.append(read_posted(row))
+        except BadRowError as error:
+            _give_up(connection, row, str(error))
+    batch.include(readable)
+    batch.write(connection, statements)
+    return sum(len(each.alerts) for each in readable)
+
+
+def _give_up(connection: Connection, row: Sequence[Any], why: str) -> None:
+    log.error(
+        "a request that was acknowledged is lost: its alerts are known again when they are reported next",
+        extra={"number": row[0], "at": row[1], "bytes": len(row[-1] or b""), "because": why},
+    )
+    connection.execute(delete(tables.posted).where(tables.posted.c.id == row[0]))
