@@ -34,6 +34,11 @@ def connect(options: GlobalOptions, *, seconds_left: Callable[[], float]) -> Cli
     return Client(url, http, seconds_left=seconds_left)
 
 
+def without_number(error: Exception) -> str:
+    """What went wrong with a connection, without the number that the system has for it."""
+    return re.sub(r"^\[Errno -?[0-9]+\] ", "", str(error)).lower()
+
+
 def http_for(options: GlobalOptions, url: str) -> httpx.Client:
     """A connection with the TLS, authentication and proxy that the flags ask for."""
     if not options.http_config_file:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from alertrouter.cli.connection import http_for
+from alertrouter.cli.connection import http_for, without_number
 from alertrouter.core.time import MILLISECOND, SECOND
 from alertrouter.rules.lint.live import AskError
 
@@ -60,7 +60,7 @@ class MetricsServer:
         try:
             answer = self._http.post(url, data=form, timeout=self._timeout)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise AskError(f"{shown}: {error}") from None
+            raise AskError(f"{shown}: {without_number(error)}") from None
         try:
             body = json.loads(answer.content)
             if body["status"] == "success":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alertrouter.cli.errors import Failure
 from alertrouter.cli.flags import Kind, argument, flag
+from alertrouter.cli.rule_files import check_there
 from alertrouter.cli.rules_check import dialect_flag
 from alertrouter.core.time import DAY, MINUTE
 
@@ -109,6 +110,7 @@ def _findings(options: RulesLint, session: Session) -> list[Finding]:
     from alertrouter.rules.load import load, read_text
     from alertrouter.rules.model import Dialect, RuleError
 
+    check_there(options.files)
     try:
         rules = load(options.files, dialect=Dialect(options.dialect))
     except RuleError as error:

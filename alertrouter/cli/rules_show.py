@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertrouter.cli.errors import Failure
 from alertrouter.cli.flags import argument
+from alertrouter.cli.rule_files import check_there
 from alertrouter.cli.rules_check import dialect_flag
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def _show_files(options: RulesShow, session: Session) -> None:
     from alertrouter.rules.load import load
     from alertrouter.rules.model import Dialect, RuleError
 
+    check_there(options.sources)
     try:
         found = load(options.sources, dialect=Dialect(options.dialect))
     except RuleError as error:
@@ -168,7 +170,7 @@ def _rules_of(url: str, session: Session) -> list[dict[str, Any]]:
 
     import httpx
 
-    from alertrouter.cli.connection import http_for
+    from alertrouter.cli.connection import http_for, without_number
 
     asked = url.rstrip("/").removesuffix("/api/v1/rules") + "/api/v1/rules"
     shown = httpx.URL(asked).copy_with(userinfo=b"")
@@ -176,7 +178,7 @@ def _rules_of(url: str, session: Session) -> list[dict[str, Any]]:
         with http_for(session.options, asked) as http:
             answer = http.get(asked, timeout=session.options.timeout / 1e9)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise Failure(f"{shown}: {error}") from None
+        raise Failure(f"{shown}: {without_number(error)}") from None
     try:
         data = json.loads(answer.content)
         groups = data["data"]["groups"]

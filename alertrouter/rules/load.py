@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+def is_pattern(text: str) -> bool:
+    """Whether a text may stand for several files, so that none may be meant."""
+    return any(mark in text for mark in "*?[")
+
+
 def load(
     globs: Sequence[str],
     *,
