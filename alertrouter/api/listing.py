@@ -18,7 +18,7 @@ from alertrouter.core.time import HOUR
 from alertrouter.wire.writing import encode, encode_labels, encode_moment, encode_safely
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from alertrouter.api.query import AlertQuery
     from alertrouter.api.router import Router
@@ -296,13 +296,15 @@ def fragment(known: Known) -> _Fragment:
     """The parts of an alert that stay the same from one report to the next; kept with the alert."""
     pieces = known.listing
     if not isinstance(pieces, tuple):
-        pieces = known.listing = _fragment(known, encode_safely)
+        pieces = known.listing = _fragment(known, known.annotation_pairs(), encode_safely)
     return pieces
 
 
-def _fragment(known: Known, encode_text: Callable[[object], bytes]) -> _Fragment:
+def _fragment(
+    known: Known, annotations: Mapping[str, str], encode_text: Callable[[object], bytes]
+) -> _Fragment:
     return (
-        encode_text(known.annotations) + b',"endsAt":"',
+        encode_text(annotations) + b',"endsAt":"',
         b'","fingerprint":"%016x' % known.labels.fingerprint,
         _middle_of_routes(known.routes, known.starts_at, known.starts_offset),
         _tail(known.generator_url),
@@ -313,10 +315,11 @@ def _fragment(known: Known, encode_text: Callable[[object], bytes]) -> _Fragment
 
 def _encode_all(some: Sequence[Known]) -> None:
     """Encode a few alerts; whether there is anything to escape is asked once for all of them."""
-    text = encode([(known.labels, known.annotations) for known in some])
+    annotated = [(known, known.annotation_pairs()) for known in some]
+    text = encode([(known.labels, pairs) for known, pairs in annotated])
     plain = b"&" not in text and b"<" not in text and b">" not in text
-    for known in some:
-        known.listing = _fragment(known, encode if plain else encode_safely)
+    for known, pairs in annotated:
+        known.listing = _fragment(known, pairs, encode if plain else encode_safely)
 
 
 @lru_cache(maxsize=_MOST_SHARED)

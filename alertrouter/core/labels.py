@@ -144,10 +144,13 @@ def pack(labels: Labels) -> PackedLabels:
 
 def unpack(packed: PackedLabels) -> Labels:
     """What ``pack`` was given."""
-    if not packed:
-        return Labels()
-    names, *values = packed
-    return Labels.in_order(zip(names, values, strict=True))  # type: ignore[arg-type]  # only the first is a tuple
+    return Labels.in_order(unpack_pairs(packed))
+
+
+def unpack_pairs(packed: PackedLabels) -> dict[str, str]:
+    """The same, bare: for thousands of them."""
+    # The names are as many as the values, and only they are a tuple.
+    return dict(zip(packed[0], packed[1:])) if packed else {}  # type: ignore[arg-type]  # noqa: B905
 
 
 def _fnv1a(text: bytes) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alertrouter.core.alert import Alert
-from alertrouter.core.labels import pack, unpack
+from alertrouter.core.labels import pack, unpack, unpack_pairs
 from alertrouter.engine.changes import MovedEnd
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ class Known:
     def annotations(self) -> Labels:
         """Those of the current report. Made anew each time: they are looked at when somebody is told, or asks."""
         return unpack(self._annotations)
+
+    def annotation_pairs(self) -> dict[str, str]:
+        """The same, bare: for who encodes thousands of them."""
+        return unpack_pairs(self._annotations)
 
     def has_annotations(self, annotations: Labels) -> bool:
         """Whether these are those of the current report."""

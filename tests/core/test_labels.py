@@ -14,6 +14,8 @@ from alertrouter.core.labels import (
     label_set_order,
     order_for_display,
     order_of_like,
+    pack,
+    unpack,
 )
 from tests.strategies import labels
 
@@ -117,3 +119,17 @@ def test_alerts_with_a_job_come_before_those_without() -> None:
         {"instance": "i"},
         {"a": "1"},
     ]
+
+
+@given(labels)
+def test_what_was_packed_comes_out_as_it_was(pairs: dict[str, str]) -> None:
+    assert list(unpack(pack(Labels(pairs))).items()) == list(Labels(pairs).items())
+
+
+def test_packed_label_sets_are_alike_only_if_names_and_values_are() -> None:
+    assert pack(Labels({"a": "1"})) == pack(Labels({"a": "1"}))
+    assert len({pack(Labels(each)) for each in ({}, {"a": "1"}, {"b": "1"}, {"a": "2"})}) == 4
+
+
+def test_a_label_set_that_is_no_unicode_can_be_a_key() -> None:
+    assert {Labels({"a": "\ud800"}): 1}[Labels({"a": "\ud800"})] == 1
