@@ -131,7 +131,8 @@ class Journal:
         if posted.at + posted.resolve_timeout > LATEST:
             # What cannot be stored must be known before it is acknowledged.
             return self.write(changes)
-        return self._enter(Post(changes, posted, future), future)
+        self._enter(Post(changes, posted, future), future)
+        return future
 
     def write_later(self, alerts: Iterable[Alert | MovedEnd]) -> asyncio.Future[None]:
         """Remember the ends that heartbeats moved, within ``write_behind``. The last version of an alert counts.
@@ -178,14 +179,13 @@ class Journal:
         now = self._writer.now()
         for place, (attempt, changes) in enumerate(outcomes, start=1):
             # Each by itself: one that cannot be stored takes no other with it.
-            self._put(
-                partial(_add_outcome, attempt, changes, now), future if place == len(outcomes) else None
-            )
+            waiter = future if place == len(outcomes) else None
+            self._enter(Write(partial(_add_outcome, attempt, changes, now), waiter), waiter)
 
     def intend(self, slots: Sequence[Slot], at: Moment) -> asyncio.Future[None]:
         """Remember that sends begin. Raises StoreError after ``patience`` at the latest: send all the same."""
         for slot in slots[:-1]:
-            self._put(partial(_add_intent, slot, at), None)
+            self._put_alone(partial(_add_intent, slot, at))
         future = self._put(partial(_add_intent, slots[-1], at), self._future())
         if not future.done():
             assert self._loop is not None
@@ -217,7 +217,7 @@ class Journal:
 
     def settle(self, slot: Slot) -> None:
         """Forget that a send was begun. Its log entry, or a decision that it was sent or failed, does so too."""
-        self._put(lambda batch: batch.settle(rows.slot_id(slot)), None)
+        self._put_alone(lambda batch: batch.settle(rows.slot_id(slot)))
 
     def attempt(self, record: AttemptRecord) -> asyncio.Future[None]:
         """Write down an attempt of a send after which others follow."""
@@ -229,7 +229,7 @@ class Journal:
 
     def renewed(self, renewal: RenewalRecord) -> None:
         """Write down that a message says something else than was decided when it was due."""
-        self._put(lambda batch: batch.renewed(renewal), None)
+        self._put_alone(lambda batch: batch.renewed(renewal))
 
     def milestone(self, milestone: Milestone) -> asyncio.Future[None]:
         """Write down what happened to the engine as a whole."""
@@ -277,28 +277,30 @@ class Journal:
         assert self._loop is not None, "start comes first"
         return self._loop.create_future()
 
-    def _put(
-        self, gather: Callable[[Batch], object], future: asyncio.Future[None] | None
-    ) -> asyncio.Future[None]:
-        waiter = future or self._future()
-        return self._enter(Write(gather, future), waiter)
+    def _put(self, gather: Callable[[Batch], object], future: asyncio.Future[None]) -> asyncio.Future[None]:
+        self._enter(Write(gather, future), future)
+        return future
 
-    def _enter(self, entry: Write | Post, waiter: asyncio.Future[None]) -> asyncio.Future[None]:
+    def _put_alone(self, gather: Callable[[Batch], object]) -> None:
+        """Nobody waits for this."""
+        self._enter(Write(gather, None), None)
+
+    def _enter(self, entry: Write | Post, waiter: asyncio.Future[None] | None) -> None:
         if self._outcomes:
             self._put_outcomes()
+        waiting = [] if waiter is None else [waiter]
         if self._closing:
-            fail([waiter], StoreError("the database is being closed"))
-            return waiter
+            fail(waiting, StoreError("the database is being closed"))
+            return
         if self._queue.qsize() >= self.settings.longest_queue:
             # What is dropped here is missing until the whole state is written.
             self._writer.lost_the_thread = True
             self.lost_history += 1
-            fail([waiter], StoreError("the database does not keep up: too much waits to be written"))
-            return waiter
+            fail(waiting, StoreError("the database does not keep up: too much waits to be written"))
+            return
         if self.problem is not None and not self._state_is_coming:
-            fail([waiter], self.problem)
+            fail(waiting, self.problem)
         self._queue.put(entry)
-        return waiter
 
     # What the writer's thread asks of the loop
 
