@@ -201,7 +201,8 @@ def _exceeded(found: Differences, options: Replay) -> list[str]:
             f"{found.lost_messages} lost messages, at most {options.max_lost_messages} are allowed"
         )
     if options.forbid_unrouted and found.unrouted:
-        exceeded.append(f"{len(found.unrouted)} alerts would reach nobody")
+        more = "more than " if found.more_unrouted else ""
+        exceeded.append(f"{more}{len(found.unrouted)} alerts would reach nobody")
     return exceeded
 
 
@@ -249,7 +250,8 @@ def _print_nobody(found: Differences) -> None:
         for labels, at in list(found.unrouted.items())[:_MOST]:
             write(f"  {labels.text()}, fired at {to_second(at)}\n")
         if len(found.unrouted) > _MOST:
-            write(f"  and {len(found.unrouted) - _MOST} more\n")
+            more = "more than " if found.more_unrouted else ""
+            write(f"  and {more}{len(found.unrouted) - _MOST} more\n")
     if found.newly_suppressed:
         write("\nNewly held back:\n")
         for by, count in found.newly_suppressed.most_common():
@@ -330,6 +332,7 @@ def _json(found: Differences) -> dict[str, Any]:
         "unrouted": [
             {"labels": dict(labels), "firedAt": format_rfc3339(at)} for labels, at in found.unrouted.items()
         ],
+        "moreUnrouted": found.more_unrouted,
         "newlySuppressed": dict(found.newly_suppressed.most_common()),
         "largest": [
             {

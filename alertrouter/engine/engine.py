@@ -377,7 +377,7 @@ class Engine:
         group = self._group_by_values.get(key)
         # A group that is removed while routes stay has no members.
         if group is None or group.closing or not group.members:
-            if len(self._group_by_values) > 2 * len(self.group_by_id) + 1000:
+            if len(self._group_by_values) > 2 * len(self.group_by_id) + 100:
                 self._group_by_values.clear()
             labels = route.group_labels(known.labels)
             group = self._group_by_values[key] = self._group_of_labels(known, route, labels, changes, now)

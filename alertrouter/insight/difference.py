@@ -28,6 +28,7 @@ NIGHT_ENDS = 7
 # Messages that come this close to each other come at the same time.
 _SAME_TIME = SECOND
 _LARGEST = 10
+_MOST = 10_000
 
 BEFORE, AFTER = 0, 1
 
@@ -68,7 +69,10 @@ class _Episode:
 
 @dataclass(slots=True)
 class Differences:
-    """Two courses compared. Counts come in pairs: before and after the change."""
+    """Two courses compared. Counts come in pairs: before and after the change.
+
+    ``more_unrouted``: there are more alerts that would reach nobody than are named.
+    """
 
     since: Moment = 0
     until: Moment = 0
@@ -77,7 +81,9 @@ class Differences:
     by_day: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     by_night: dict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     changes: dict[Change, Example] = field(default_factory=dict)
+    alerts_by_kind: Counter[str] = field(default_factory=Counter)
     unrouted: dict[Labels, Moment] = field(default_factory=dict)
+    more_unrouted: bool = False
     newly_suppressed: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -92,7 +98,7 @@ class Differences:
 
     def alerts(self, kind: str) -> int:
         """How many alerts are lost, gained, moved, later or earlier."""
-        return sum(example.alerts for change, example in self.changes.items() if change.kind == kind)
+        return self.alerts_by_kind[kind]
 
     def largest(self) -> list[tuple[Change, Example]]:
         """The changes that concern most alerts."""
@@ -113,7 +119,7 @@ def compare(
     zone: dt.tzinfo | None = dt.UTC,
 ) -> Differences:
     """Play a record under two configurations; ``before`` None for those that were in force. Raises RecordError."""
-    comparison = _Comparison(before, after, since, zone)
+    comparison = Comparison(before, after, since, zone)
     for event in record.events(since, until, leave_out=FOUND_OUT):
         comparison.happened(event)
     found = comparison.end(min(until, record.complete_until))
@@ -125,8 +131,21 @@ def compare(
     return found
 
 
-class _Comparison:
-    def __init__(self, before: Routing | None, after: Routing, since: Moment, zone: dt.tzinfo | None) -> None:
+class Comparison:
+    """Two courses side by side, and what differs so far. Of changes and alerts without a receiver no more than ``most`` are
+    kept: what a record keeps in memory does not grow with its length.
+    """
+
+    def __init__(
+        self,
+        before: Routing | None,
+        after: Routing,
+        since: Moment,
+        zone: dt.tzinfo | None = dt.UTC,
+        *,
+        most: int = _MOST,
+    ) -> None:
+        self._most = most
         self._found = Differences(since=since)
         self._since = since
         self._zone = zone
@@ -220,11 +239,18 @@ class _Comparison:
             if abs(delay) >= _SAME_TIME:
                 self._change("later" if delay > 0 else "earlier", episode, delay=abs(delay))
         elif self._reaches_nobody(episode.labels, AFTER) and not self._reaches_nobody(episode.labels, BEFORE):
-            self._found.unrouted.setdefault(episode.labels, episode.at)
+            self._unrouted(episode)
+
+    def _unrouted(self, episode: _Episode) -> None:
+        unrouted = self._found.unrouted
+        if len(unrouted) < self._most:
+            unrouted.setdefault(episode.labels, episode.at)
+        elif episode.labels not in unrouted:
+            self._found.more_unrouted = True
 
     def _lost(self, episode: _Episode) -> None:
         if self._reaches_nobody(episode.labels, AFTER):
-            self._found.unrouted.setdefault(episode.labels, episode.at)
+            self._unrouted(episode)
             self._change("lost", episode, by="no receiver with an integration")
             return
         by = episode.kept[AFTER]
@@ -242,9 +268,18 @@ class _Comparison:
         example = self._found.changes.get(change)
         if example is None:
             shown_at = max(chain.from_iterable(told.values() for told in episode.told))
+            if len(self._found.changes) >= 2 * self._most:
+                self._forget_small()
             example = self._found.changes[change] = Example(episode.labels, episode.at, shown_at)
+        self._found.alerts_by_kind[kind] += 1
         example.alerts += 1
         example.longest = max(example.longest, delay)
+
+    def _forget_small(self) -> None:
+        """Of so many changes the small ones are not among the largest in the end."""
+        changes = self._found.changes
+        largest = sorted(changes.items(), key=lambda each: each[1].alerts, reverse=True)
+        self._found.changes = dict(largest[: self._most])
 
 
 def _general(cause: str) -> str:

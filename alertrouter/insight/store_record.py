@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.insight.record import Event
 
-# So many numbers of lines are looked at at once.
 _WINDOW = 8192
-# At least so many label sets are kept while the record is read, and as many names of groups; at most twice as many.
 _NAMES = 50_000
 _AT_ONCE = 2000
 
@@ -47,13 +45,20 @@ _Name = TypeVar("_Name")
 
 
 class StoreRecord:
-    """A database that may be written to meanwhile: what comes later is not seen. See ``Record``."""
+    """A database that may be written to meanwhile: what comes later is not seen. See ``Record``.
 
-    def __init__(self, connection: Connection, name: str) -> None:
+    Lines are read as many at a time as are in ``window``; at least ``names`` label sets are kept meanwhile and as many names
+    of groups, at most twice as many and those of one window.
+    """
+
+    def __init__(
+        self, connection: Connection, name: str, *, window: int = _WINDOW, names: int = _NAMES
+    ) -> None:
         self.name = name
+        self._window = window
         self._connection = connection
-        self._labels: Lately[Labels] = Lately(_NAMES)
-        self._groups: Lately[tuple[GroupId, str]] = Lately(_NAMES)
+        self._labels: Lately[Labels] = Lately(names)
+        self._groups: Lately[tuple[GroupId, str]] = Lately(names)
         self._reader = rows.AlertReader()
 
     @property
@@ -152,7 +157,7 @@ class StoreRecord:
         reads = [read for kind, read in kinds if kind not in leave_out]
         begin = first
         while begin <= last:
-            end = min(begin + _WINDOW, last + 1)
+            end = min(begin + self._window, last + 1)
             lines = self._milestones(begin, end, first)
             for read in reads:
                 lines += read(begin, end)

@@ -48,7 +48,7 @@ _MOST_TOLD = 1000
 # What comes without time passing before it: a process that ended did nothing until the next began.
 _OUT_OF_TIME = (Started, Lapsed)
 # With more reasons than this in memory, old ones are forgotten.
-_MANY = 1000
+_MANY = 32
 
 
 class _Unsaid(NamedTuple):
