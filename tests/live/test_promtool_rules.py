@@ -146,7 +146,7 @@ groups:
     "blank": "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: 1h 30m}\n",
     "order": "groups:\n- name: a\n  rules:\n  - {alert: A, expr: up, for: 1m1h}\n",
     "interval": "groups:\n- name: a\n  interval: 0s\n- name: b\n  interval: 60\n",
-    "labels of a group": "groups:\n- name: a\n  labels: {a: '{{ $x', __name__: y, 'a b': c, '': d}\n",
+    "labels of a group": "groups:\n- name: a\n  labels: {a: '{{ $x', __name__: y, 'a b': c}\n",
     "top level": "x-defaults: &a {severity: page}\ngroups: []\n",
     "no merge": "groups:\n- name: g\n  rules:\n  - {alert: A, expr: up, labels: {<<: 5}}\n",
     "merged list": """\
