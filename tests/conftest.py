@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import nullcontext
 from pathlib import PurePath
 
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
+
+from tests.priority import first_in_line
 
 # How long an example takes is the machine's, which may have much else to do.
 settings.register_profile(
@@ -22,6 +26,13 @@ class _OneStoryAtATime(LoadFileScheduling):  # type: ignore[misc]  # it has no t
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return "by the clock" if PurePath(file).stem in _BY_THE_CLOCK else file
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Those that go by the clock come before whatever else the machine does."""
+    with first_in_line() if item.path.stem in _BY_THE_CLOCK else nullcontext():
+        return (yield)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadFileScheduling | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from benchmarks.processes import free_port
 from tests.api.play import Raw, Scene, Step, play
 from tests.api.scenes import SCENES
+from tests.waiting import PATIENCE, wait_until
 
 GOLDEN = Path(__file__).parent / "golden" / "answers.json"
 
@@ -72,7 +73,7 @@ class Running:
         if step.method == "WRITE":
             (self.folder / step.path).write_bytes(step.body or b"")
             return Raw(0, {}, b"")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.putrequest(step.method, step.path.replace(" ", "%20"), skip_accept_encoding=True)
             for name, value in step.headers.items():
@@ -94,8 +95,7 @@ def running(start: Start, scene: Scene) -> Iterator[Running]:
         folder = Path(name)
         for file, text in {"alertmanager.yml": scene.config, **scene.files}.items():
             (folder / file).write_text(text)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port: int = free.getsockname()[1]
+        port = free_port()
         process = start(
             [
                 f"--config.file={folder}/alertmanager.yml",
@@ -116,17 +116,16 @@ def running(start: Start, scene: Scene) -> Iterator[Running]:
 
 
 def _wait_until_up(server: Running, scene: Scene, process: Process) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+    def is_up() -> bool:
         if process.poll() is not None:
             raise RuntimeError(f"the server of {scene.name} ended")
         try:
             # It may want a password, or have had enough of us.
-            if server.ask(Step("GET", f"{scene.prefix}/-/ready")).status in {200, 401, 429}:
-                return
+            return server.ask(Step("GET", f"{scene.prefix}/-/ready")).status in {200, 401, 429}
         except OSError:
-            time.sleep(0.05)
-    raise RuntimeError(f"the server of {scene.name} does not answer")
+            return False
+
+    wait_until(is_up)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def _run(server: Running, document: Path, base: str) -> subprocess.CompletedProc
             "--phases=coverage,fuzzing,stateful",
             "--max-examples=15",
             "--seed=1",
-            "--request-timeout=5",
+            "--request-timeout=120",
         ],
         capture_output=True,
         text=True,

@@ -18,6 +18,7 @@ import uvloop  # noqa: F401 - imported for the children, as is the daemon
 from alertrouter import daemon  # noqa: F401
 from alertrouter.cli import daemon as command_line  # noqa: F401
 from alertrouter.cli import main
+from tests.priority import like_parent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,9 @@ class Child:
 
     def __init__(self, flags: Sequence[str], said: Connection | None = None) -> None:
         self._process = context().Process(
-            target=_run, args=(list(flags), str(Path.cwd()), dict(os.environ), said), daemon=True
+            target=_run,
+            args=(list(flags), str(Path.cwd()), dict(os.environ), said, os.getpriority(os.PRIO_PROCESS, 0)),
+            daemon=True,
         )
         self._process.start()
         #: Can be read once it has ended.
@@ -110,8 +113,11 @@ async def begin(flags: Sequence[str]) -> AsyncChild:
     return AsyncChild(child, stream)
 
 
-def _run(flags: list[str], folder: str, variables: dict[str, str], said: Connection | None) -> None:
+def _run(
+    flags: list[str], folder: str, variables: dict[str, str], said: Connection | None, priority: int
+) -> None:
     os.chdir(folder)
+    like_parent(priority)
     os.environ.clear()
     os.environ.update(variables)
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -24,6 +24,7 @@ from alertrouter.rules.model import PartialResponse, RuleGroup
 from alertrouter.rules.ports import QueryError
 from alertrouter.rules.query_config import QueryConfig
 from alertrouter.templating.rule_functions import Histogram
+from benchmarks.processes import free_port
 from tests.receivers import Answer, Behaviours, HttpReceiver, Misbehave, ReceivedRequest
 from tests.rules.clocks import HurriedClock
 
@@ -286,13 +287,13 @@ async def test_answers_that_are_no_http(behaviour: Misbehave) -> None:
 
 
 async def test_nobody_there() -> None:
-    async with HttpReceiver() as server:
-        url = server.url("/select/0/prometheus?key=secret", host="127.0.0.1").replace("//", "//user:word@")
+    port = free_port()
+    url = f"http://user:word@127.0.0.1:{port}/select/0/prometheus?key=secret"
     async with connected(url) as backend:
         with pytest.raises(QueryError) as caught:
             await backend.query("up", AT, timeout=LIMIT)
 
-    assert str(caught.value) == f"http://127.0.0.1:{server.port}: connection refused"
+    assert str(caught.value) == f"http://127.0.0.1:{port}: connection refused"
 
 
 async def test_packed_answers_are_unpacked() -> None:
@@ -326,12 +327,10 @@ async def test_an_answer_of_many_megabytes_is_read_to_its_end() -> None:
 
 
 async def test_the_next_backend_is_asked_when_one_is_away_and_first_from_then_on() -> None:
-    async with HttpReceiver() as gone:
-        pass
     async with (
         HttpReceiver() as bad,
         HttpReceiver() as good,
-        connected(gone.url(), bad.url(), good.url()) as backend,
+        connected(f"http://127.0.0.1:{free_port()}", bad.url(), good.url()) as backend,
     ):
         bad.answer_with(Answer(503))
         good.answer_with(vector(({"a": "b"}, "1")))
@@ -346,14 +345,13 @@ async def test_the_next_backend_is_asked_when_one_is_away_and_first_from_then_on
 
 
 async def test_when_no_backend_is_there_the_error_says_so() -> None:
-    async with HttpReceiver() as one, HttpReceiver() as other:
-        pass
-    async with connected(one.url(), other.url()) as backend:
+    one, other = free_port(), free_port()
+    async with connected(f"http://127.0.0.1:{one}", f"http://127.0.0.1:{other}") as backend:
         with pytest.raises(QueryError) as caught:
             await backend.query("up", AT, timeout=LIMIT)
 
     assert str(caught.value) == (
-        f"no query backend can be reached, at last http://127.0.0.1:{other.port}: connection refused"
+        f"no query backend can be reached, at last http://127.0.0.1:{other}: connection refused"
     )
 
 
