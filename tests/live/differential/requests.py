@@ -200,21 +200,21 @@ _PROMETHEUS = Scene(
 _ACTIVE_EDITS = Scene(
     "editing active silences",
     [
-        post(S, silence(startsAt="<t+1>", endsAt="<t+3600>", annotations={"a": "b"})),
-        post(S, silence(id="<id1>", startsAt="<t+1>", endsAt="<t+3600>", comment="pending, the same start")),
-        post(S, silence(id="<id1>", startsAt="<t+1>", endsAt="<t+3600>", comment="active"), wait=1.5),
+        post(S, silence(startsAt="<t+5>", endsAt="<t+3600>", annotations={"a": "b"})),
+        post(S, silence(id="<id1>", startsAt="<t+5>", endsAt="<t+3600>", comment="pending, the same start")),
+        post(S, silence(id="<id1>", startsAt="<t+5>", endsAt="<t+3600>", comment="active"), wait=5.5),
         get(S),
-        post(S, silence(id="<id1>", startsAt="<t+1>", endsAt="<t+7200>", createdBy="you")),
+        post(S, silence(id="<id1>", startsAt="<t+5>", endsAt="<t+7200>", createdBy="you")),
         get(f"{ONE}<id1>"),
-        post(S, silence(id="<id1>", startsAt="<t+2>", endsAt="<t+3600>")),
+        post(S, silence(id="<id1>", startsAt="<t+60>", endsAt="<t+3600>")),
         get(S),
-        post(S, silence(id="<id2>", startsAt="<t+1>", endsAt="<t+3600>", matchers=[matcher(), matcher(name="b")])),
+        post(S, silence(id="<id2>", startsAt="<t+5>", endsAt="<t+3600>", matchers=[matcher(), matcher(name="b")])),
         post(
-            S, silence(id="<id3>", startsAt="<t+1>", endsAt="<t+3600>", matchers=[matcher(name="b"), matcher()])
+            S, silence(id="<id3>", startsAt="<t+5>", endsAt="<t+3600>", matchers=[matcher(name="b"), matcher()])
         ),
         get(S),
         Step("DELETE", f"{ONE}<id4>"),
-        post(S, silence(id="<id4>", startsAt="<t+1>", endsAt="<t+3600>")),
+        post(S, silence(id="<id4>", startsAt="<t+5>", endsAt="<t+3600>")),
         post(S, silence(startsAt="<t+100>", endsAt="<t+3600>", matchers=[matcher(name="p")])),
         post(S, silence(id="<id6>", startsAt="<t+0>", endsAt="<t+3600>", matchers=[matcher(name="p")])),
         get(S),
