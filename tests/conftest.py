@@ -18,6 +18,8 @@ settings.load_profile("suite")
 
 # What is told by the clock, to several servers at once.
 _BY_THE_CLOCK = {"test_acceptance", "test_same_messages", "test_evaluator", "test_prometheus", "test_demo"}
+# What looks at servers of others a moment later, when they should have done something.
+_A_MOMENT_LATER = {"test_requests", "test_import"}
 
 
 class _OneStoryAtATime(LoadFileScheduling):  # type: ignore[misc]  # it has no types
@@ -31,7 +33,7 @@ class _OneStoryAtATime(LoadFileScheduling):  # type: ignore[misc]  # it has no t
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Those that go by the clock come before whatever else the machine does."""
-    with first_in_line() if item.path.stem in _BY_THE_CLOCK else nullcontext():
+    with first_in_line() if item.path.stem in _BY_THE_CLOCK | _A_MOMENT_LATER else nullcontext():
         return (yield)
 
 
