@@ -160,7 +160,11 @@ def _left_out(
     left_out = {}
     for known in resolved:
         identity = known.labels.identity
-        if entry is None or (identity not in entry.announced and identity not in entry.resolved):
+        if entry is None or (
+            identity not in entry.announced
+            # What was said of the end of an episode before is not about this one.
+            and (identity not in entry.resolved or known.ends_at > entry.sent_at)
+        ):
             left_out[identity] = NotSent.NOTHING_TO_ANNOUNCE
         elif not send_resolved:
             left_out[identity] = NotSent.RESOLVES_NOT_WANTED

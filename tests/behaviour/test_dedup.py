@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alertrouter.core.reason import Reason
+from alertrouter.core.reason import NotSent, Reason
 from alertrouter.core.time import HOUR, SECOND
 from alertrouter.engine.engine import EngineSettings
 from tests.timeline import HOOK, OK, REFUSES, Answer, Timeline, moment, sent
@@ -234,3 +234,14 @@ def test_b88_the_reasons_are_exactly_these_texts() -> None:
         "repeat interval elapsed",
         "unknown",
     }
+
+
+def test_an_alert_that_comes_again_and_is_over_before_its_flush_has_nothing_to_announce() -> None:
+    t = Timeline()
+    t.at(0).fire("A")
+    t.at(100).resolve("A")
+    t.at(400).fire("A")
+    t.at(410).resolve("A")
+    t.until(1000)
+    a = next(known.labels.identity for known in t.engine.known.values())
+    assert t.store.decisions[-1].left_out == {a: NotSent.NOTHING_TO_ANNOUNCE}
