@@ -5,25 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from alertrouter.core.alert import Status
-from alertrouter.core.notification import Notification
-from alertrouter.core.reason import NotSent, Reason
+from alertrouter.core.reason import NotSent
 from alertrouter.core.time import SECOND
 from alertrouter.engine.changes import AlertTransition, Changes, FlushRecord, LogEntry, Outcome, Transition
 from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.dedup import Batch, seen_resolved
 from alertrouter.engine.events import EventSink, Notified, resolved, tell_muted
-from alertrouter.engine.judge import SHORTEST_DEADLINE, Judge, identities, in_display_order
+from alertrouter.engine.group_timers import GroupTimers
+from alertrouter.engine.judge import Judge, identities
 from alertrouter.engine.notification_log import NotificationLog
 from alertrouter.engine.record import record_quiet, record_send
 from alertrouter.engine.slot import Slot
-from alertrouter.engine.timers import Timers
 from alertrouter.engine.view import FAR
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from alertrouter.core.alert import Alert
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.reason import FailureReason
     from alertrouter.core.receiver import Integration
@@ -37,8 +34,8 @@ if TYPE_CHECKING:
 _LATE = SECOND
 
 
-class Flusher:
-    """Runs the groups' timers and flushes, and carries out what becomes of each message."""
+class Flusher(GroupTimers):
+    """Flushes groups when their time has come, and carries out what becomes of each message."""
 
     def __init__(
         self,
@@ -48,88 +45,11 @@ class Flusher:
         retention: Duration,
         compat_strict: bool,
     ) -> None:
+        super().__init__(groups)
         self.log = NotificationLog(retention)
         self.judge = Judge(self.log, suppression)
-        self._groups = groups
-        self._timers = Timers()
         self._compat_strict = compat_strict
-        self._held: dict[AggregationGroup, None] = {}
         self.events: EventSink | None = None
-
-    # Groups and their timers
-
-    def schedule(self, group: AggregationGroup) -> None:
-        """Wake the group when it is due, or earlier to see whether it is free."""
-        at = group.due if group.recheck is None else min(group.due, group.recheck)
-        self._timers.set(group, at)
-
-    def next_due(self) -> Moment | None:
-        """The earliest timer."""
-        return self._timers.next()
-
-    def none_due(self, now: Moment) -> bool:
-        """Whether no timer has come: the quick answer for most moments."""
-        return self._timers.none_before(now)
-
-    def join(self, group: AggregationGroup, known: Known) -> bool:
-        """Let an alert that is new or changed be a member; whether it was none before."""
-        group.version += 1
-        if known in group.members:
-            return False
-        known.join(group)
-        group.members[known] = None
-        return True
-
-    def hurry(self, group: AggregationGroup, due: Moment) -> bool:
-        """Flush a group by this moment that was held back so far and now has a member that is not (D10)."""
-        if not group.held or due >= group.due:
-            return False
-        group.due = due
-        self.schedule(group)
-        return True
-
-    def leave(self, group: AggregationGroup, known: Known) -> None:
-        """Let an alert be a member no longer."""
-        del group.members[known]
-        known.leave(group)
-        group.version += 1
-        for slot, written in group.records.items():
-            group.records[slot] = written.without(known.labels.identity)
-
-    def remove(self, group: AggregationGroup, changes: Changes) -> None:
-        """Forget a group that has no members left, or no route."""
-        if self._groups.get(group.id) is group:
-            del self._groups[group.id]
-            changes.removed_groups.append(group.id)
-        self._timers.cancel(group)
-        self._held.pop(group, None)
-
-    def recheck_held(self, now: Moment) -> None:
-        """Something that mutes may have ended: look at the groups that it kept back."""
-        for group in self._held:
-            self.recheck(group, now)
-
-    def recheck(self, group: AggregationGroup, now: Moment) -> None:
-        """What kept this group back may have ended: look at it."""
-        group.recheck = now
-        if not group.open:
-            self.schedule(group)
-
-    def clock_set(self, before: Moment, now: Moment) -> Changes:
-        """Bring each timer into line with a clock that jumped; what that changed of the groups."""
-        changes = Changes()
-        for group in self._groups.values():
-            group.quiet_until = 0
-            group.waits_no_longer(now)
-            group.waits_for_clients(before, now)
-            if not group.open:
-                self.schedule(group)
-            changes.groups.append(group.state())
-        return changes
-
-    def pop_due(self, now: Moment) -> AggregationGroup | None:
-        """A group whose timer has come, for who takes over what is done with it; None when there is none."""
-        return self._timers.pop_due(now)
 
     # Flushing
 
@@ -272,12 +192,6 @@ class Flusher:
         group.muted = frozenset([k for k in group.members if group.tick is None or k.starts_at < group.tick])
         group.recheck = now
         self._held[group] = None
-
-    def take_over(self, group: AggregationGroup) -> None:
-        """Go on with a group exactly as it was."""
-        if group.held:
-            self._held[group] = None
-        self.schedule(group)
 
     # What becomes of a decision
 
@@ -473,39 +387,8 @@ class Flusher:
         """D7: the group has lost its route; whoever was told that it fires is told that it is over here."""
         group.tick = now
         group.flush_number += 1
-        sends = []
-        for slot, integration in group.slots():
-            entry = self.log.entries.get(slot)
-            if entry is None or not integration.send_resolved or not entry.announced:
-                continue
-            told = [k for k in group.members if k.labels.identity in entry.announced]
-            alerts = tuple(in_display_order([_ended(k.alert(), now) for k in told]))
-            send = Send(
-                slot=slot,
-                route=group.route,
-                integration=integration,
-                notification=Notification(
-                    receiver=slot.receiver,
-                    status=Status.RESOLVED,
-                    reason=Reason.ALL_RESOLVED,
-                    alerts=alerts,
-                    group_labels=group.labels,
-                    route_labels=group.route.labels,
-                    group_key=group.key,
-                    flushed_at=now,
-                    flush_number=group.flush_number,
-                    receiver_data=entry.receiver_data,
-                ),
-                reason=Reason.ALL_RESOLVED,
-                tick=now,
-                deadline=now + max(group.route.group_interval, SHORTEST_DEADLINE),
-                revision=entry.revision,
-                firing=frozenset(),
-                resolved=identities(told),
-                pending=frozenset(),
-            )
-            sends.append(send)
-            group.open[slot] = send
+        sends = self.judge.farewells(group, now)
+        group.open.update((send.slot, send) for send in sends)
         if not sends:
             self.remove(group, changes)
         return Flush(group=group.id, route=group.route, tick=now, number=group.flush_number, sends=sends)
@@ -515,10 +398,6 @@ def _extent(group: AggregationGroup, changes: Changes) -> tuple[int, int, bool]:
     """What differs when a flush says or changes something."""
     lines = len(changes.decisions) + len(changes.entries) + len(changes.transitions)
     return (lines, len(group.members), group.held)
-
-
-def _ended(alert: Alert, now: Moment) -> Alert:
-    return alert if alert.resolved(now) else replace(alert, ends_at=now)
 
 
 def _later(moment: Moment, now: Moment) -> Moment | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertrouter.core.alert import Status
@@ -121,6 +122,42 @@ class Judge:
             valid_until=self._valid_until(group, view, now),
         )
 
+    def farewells(self, group: AggregationGroup, now: Moment) -> list[Send]:
+        """D7: for a group that has lost its route, the messages that what was told to fire here is over here."""
+        sends = []
+        for slot, integration in group.slots():
+            entry = self._log.entries.get(slot)
+            if entry is None or not integration.send_resolved or not entry.announced:
+                continue
+            told = [k for k in group.members if k.labels.identity in entry.announced]
+            alerts = tuple(in_display_order([_ended(k.alert(), now) for k in told]))
+            send = Send(
+                slot=slot,
+                route=group.route,
+                integration=integration,
+                notification=Notification(
+                    receiver=slot.receiver,
+                    status=Status.RESOLVED,
+                    reason=Reason.ALL_RESOLVED,
+                    alerts=alerts,
+                    group_labels=group.labels,
+                    route_labels=group.route.labels,
+                    group_key=group.key,
+                    flushed_at=now,
+                    flush_number=group.flush_number,
+                    receiver_data=entry.receiver_data,
+                ),
+                reason=Reason.ALL_RESOLVED,
+                tick=now,
+                deadline=now + max(group.route.group_interval, SHORTEST_DEADLINE),
+                revision=entry.revision,
+                firing=frozenset(),
+                resolved=identities(told),
+                pending=frozenset(),
+            )
+            sends.append(send)
+        return sends
+
     def pending(self, group: AggregationGroup, entry: LogEntry | None, batch: Batch) -> frozenset[int]:
         """The members that were announced and that this message does not mention: their resolve is still owed."""
         if entry is None:
@@ -169,6 +206,10 @@ def _left_out(
         elif not send_resolved:
             left_out[identity] = NotSent.RESOLVES_NOT_WANTED
     return left_out
+
+
+def _ended(alert: Alert, now: Moment) -> Alert:
+    return alert if alert.resolved(now) else replace(alert, ends_at=now)
 
 
 def identities(members: Iterable[Known]) -> frozenset[int]:
