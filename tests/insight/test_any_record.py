@@ -141,7 +141,11 @@ def test_what_is_explained_of_a_change_is_the_change(
             }
             assert way.labels == example.labels
             assert told == set(receivers), way.text()
-            assert way.answer.startswith(tuple(receivers) or ("Nobody was told", *way_receivers(way)))
+            assert way.answer.startswith(("Nobody was told", *way_receivers(way)))
+            # Who was not told comes first, and then with whom each of the others was told.
+            assert all(
+                f"{each.to} {each.text}" in way.answer for each in way.told if each.sent_at is not None
+            )
 
 
 def way_receivers(way: Explanation) -> list[str]:
