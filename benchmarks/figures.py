@@ -58,6 +58,7 @@ FIGURES: Sequence[Figure] = (
     _rate("heartbeats", "heartbeats taken in, alerts", 2, 10),
     _rate("first_seen", "first seen, stored before the answer, alerts", 1, 2),
     _cost("heartbeats_cpu", "  CPU of a heartbeat", "µs"),
+    _cost("first_seen_answered_cpu", "  CPU of an alert first seen, until all are answered", "µs"),
     _cost("first_seen_cpu", "  CPU of an alert first seen", "µs"),
     _cost("alerts_first", "GET /alerts, first", "s", 5, 15),
     _cost("alerts_again", "GET /alerts, again", "s", 5, 15),

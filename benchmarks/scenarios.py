@@ -95,6 +95,7 @@ def intake(bench: Bench) -> Measured:
         few_rate, _ = _heartbeats(server, [few], rounds * 10)
         cpu = server.cpu()
         posted = post_all(server.port, alert_requests(many.ending(_LASTING)))
+        answered_cpu = server.cpu() - cpu
         # What is put off until it is quiet counts as well.
         time.sleep(bench.scale.seconds(5))
         first_cpu = server.cpu() - cpu
@@ -102,6 +103,7 @@ def intake(bench: Bench) -> Measured:
         _expect(len(_alerts(get(server.port, "/api/v2/alerts"))), count, "alerts")
         return {
             "first_seen": many.count / posted.seconds,
+            "first_seen_answered_cpu": answered_cpu / many.count * 1e6,
             "first_seen_cpu": first_cpu / many.count * 1e6,
             "heartbeats": many_rate,
             "heartbeats_cpu": beat_cpu,
