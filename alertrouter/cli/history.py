@@ -19,6 +19,7 @@ from alertrouter.cli.history_text import (
     pairs_text,
     why_text,
 )
+from alertrouter.cli.records import tell_of_the_last
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -309,6 +310,7 @@ def _exported(options: HistoryExport, session: Session) -> Iterator[Iterator[byt
     try:
         since = read_moment("--since", options.since, session.now(), EARLIEST)
         with reading(where) as connection:
+            tell_of_the_last(connection, session)
             yield export(connection, since)
     except (ValueError, StoreError, RecordError) as error:
         raise Failure(str(error)) from None
@@ -383,6 +385,7 @@ def _database(where: str, kind: str, session: Session) -> Iterator[Callable[[Que
     now = session.now()
     try:
         with reading(where) as connection:
+            tell_of_the_last(connection, session)
 
             def ask(query: Query) -> HistoryPage:
                 def all_of(name: str) -> list[str]:

@@ -15,6 +15,8 @@ from alertrouter.cli.flags import Kind, flag
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy import Connection
+
     from alertrouter.cli.session import Session
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
@@ -62,6 +64,7 @@ def opened(options: RecordOptions, session: Session, since: str = "") -> Iterato
                 yield record
             return
         with reading(where) as connection:
+            tell_of_the_last(connection, session)
             yield StoreRecord(connection, where.partition("://")[2].rpartition("@")[2] or where)
     except (RecordError, StoreError, BadRowError, OSError) as error:
         raise Failure(str(error)) from None
@@ -80,6 +83,17 @@ def _of_server(session: Session, since: str) -> Iterator[Record]:
         with FileRecord(path) as record:
             record.name = session.options.url
             yield record
+
+
+def tell_of_the_last(connection: Connection, session: Session) -> None:
+    """Say so when a daemon was killed, or is at work, before its last new alerts came into the record."""
+    from alertrouter.store.reading import not_yet_recorded
+
+    if count := not_yet_recorded(connection):
+        session.warn(
+            f"Warning: {count} new {'alert is' if count == 1 else 'alerts are'} not in the record yet: alertrouter adds them "
+            "when it is quiet, or when it is started again"
+        )
 
 
 def moment(name: str, text: str, session: Session, missing: Moment) -> Moment:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
+from alertrouter.store import tables
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import StoreError
 from alertrouter.store.schema import HEAD, version
@@ -33,3 +36,8 @@ def reading(where: str | Path) -> Iterator[Connection]:
                 f"works on it"
             )
         yield connection
+
+
+def not_yet_recorded(connection: Connection) -> int:
+    """How many new alerts were acknowledged and have no line in the history yet: see ``posted``."""
+    return sum(connection.execute(select(tables.posted.c.lines)).scalars())

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import delete, insert
 
 from alertrouter.cli import artool
 from alertrouter.insight.export import export
-from alertrouter.store import Store
+from alertrouter.store import Store, tables
+from alertrouter.store.database import Database, locate
 from tests.insight.test_explain import ROUTED
 from tests.insight.test_store_record import Stored
 from tests.store.values import StillClock
@@ -83,6 +85,33 @@ def test_a_command_of_the_page_runs(command: str, run: Callable[..., tuple[int, 
 
     assert status in ({0, 2} if "--max" in command or "--forbid" in command else {0}), err
     assert out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["history", "alerts"],
+        ["history", "export", "--output-file=end.gz"],
+        ["explain", "DiskFull", "instance=db1", "--at=1970-01-01T00:10:00Z"],
+    ],
+)
+def test_who_reads_a_database_is_told_of_alerts_that_are_not_in_the_record_yet(
+    words: list[str], folder: Path, run: Callable[..., tuple[int, str, str]]
+) -> None:
+    asked = [*words, "--storage.path=data"]
+    assert "not in the record yet" not in run(*asked)[2]
+    with contextlib.closing(Database(locate(folder / "data"))) as database:
+        with database.writer() as connection, connection.begin():
+            request = {"id": 9**9, "at": 0, "resolve_timeout": 0, "places": b"", "body": b""}
+            connection.execute(insert(tables.posted).values(lines=3, **request))
+        try:
+            status, _, err = run(*asked)
+        finally:
+            with database.writer() as connection, connection.begin():
+                connection.execute(delete(tables.posted))
+
+    assert status == 0, err
+    assert "3 new alerts are not in the record yet" in err
 
 
 def test_replay_tells_who_is_lost_and_fails_by_its_budgets(run: Callable[..., tuple[int, str, str]]) -> None:
