@@ -478,13 +478,18 @@ class Timeline:
     def restart(
         self, *, down_since: float | None = None, config: str | None = None, end_grace: float = 0
     ) -> Timeline:
-        """Start another process on what is stored; ``down_since`` is when the old one was last seen."""
+        """Start another process on what is stored; ``down_since`` is when the old one was last seen.
+
+        That is noted with everything that is written, so it is not before what happened last.
+        """
         if config is not None:
             self.routing = routing(config, self.settings.mode)
         self.engine = Engine(self.routing, self.settings)
         self.intake = Intake(self.engine, self.settings.mode)
         self._events.clear()
-        seen_at = self.now if down_since is None else moment(down_since)
+        seen_at = self.now
+        if down_since is not None:
+            seen_at = max(moment(down_since), min(self.now, moment_of(self.store.events[-1])))
         changes = self.engine.load(self.store.state(seen_at), self.now, end_grace=moment(end_grace))
         self.store.apply(changes)
         self._begun(seen_at)

@@ -27,9 +27,7 @@ class Transition(StrEnum):
     FIRED = "fired"  # first seen, or a new episode
     CHANGED = "changed"  # still firing, with another start, annotations or generator URL
     RESOLVED = "resolved"  # its client said so, or reported it resolved from the start
-    EXPIRED = (
-        "expired"  # its end passed without another word; noticed by the first flush or report that comes
-    )
+    EXPIRED = "expired"  # its end passed without another word; noticed by the first report or decision that rests on it
     RESOLVED_AGAIN = "resolved again"  # its client repeats itself, and that changes when somebody is told
     COLLECTED = "collected"  # forgotten, some time after it was resolved
 

@@ -19,7 +19,7 @@ from alertrouter.engine.events import (
     created,
     grouped,
 )
-from alertrouter.engine.flusher import Flusher
+from alertrouter.engine.flusher import Flusher, note_expired
 from alertrouter.engine.group import AggregationGroup
 from alertrouter.engine.inhibition import InhibitionIndex, Inhibitor
 from alertrouter.engine.known import Known
@@ -638,8 +638,12 @@ class Engine:
         for route in known.routes:
             group_id = GroupId(route.identity, route.group_labels(known.labels))
             # An alert that is over is told of where it was, and not brought up elsewhere.
-            if group_id not in member_of and known.ends_at > now:
+            if group_id in member_of:
+                continue
+            if known.ends_at > now:
                 self.put_in_group(known, route, changes, now)
+            else:
+                note_expired([known], changes, now)
 
     # Recovery
 

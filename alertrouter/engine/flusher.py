@@ -19,7 +19,7 @@ from alertrouter.engine.slot import Slot
 from alertrouter.engine.view import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.reason import FailureReason
@@ -50,6 +50,8 @@ class Flusher(GroupTimers):
         self.judge = Judge(self.log, suppression)
         self._compat_strict = compat_strict
         self.events: EventSink | None = None
+        # Whose end passed, as was found before an attempt.
+        self._ended: dict[Known, None] = {}
 
     # Flushing
 
@@ -108,10 +110,11 @@ class Flusher(GroupTimers):
         if group.quiet_stamp == self.judge.stamp(group) and now < group.quiet_until:
             self.schedule(group)
             return
-        self._note_expired(group, changes, now)
+        note_expired(group.members, changes, now)
         view = self.judge.suppression.view(group.route, group.members, now, tick)
+        note_expired(view.ended, changes, now)
         group.muted = frozenset(view.muted)
-        group.seen = self._sight(now)
+        group.seen = self._sight(group, now)
         if self.events is not None and view.muted:
             tell_muted(self.events, view, self.judge.suppression, now)
         group.seen_resolved = [(known, known.updated_at) for known in group.members if known.ends_at <= now]
@@ -154,20 +157,11 @@ class Flusher(GroupTimers):
         group.due += group.route.group_interval
         group.recheck = None
         group.muted = frozenset(view.muted)
-        group.seen = self._sight(now)
         group.seen_resolved = []
         group.failed = False
         self._hold(group, view, now, sending=False)
         self.schedule(group)
-        self._note_quiet(group, now)
-
-    def _note_expired(self, group: AggregationGroup, changes: Changes, now: Moment) -> None:
-        for known in group.members:
-            if known.ends_at <= now and not known.over:
-                known.over = True
-                alert = known.alert()
-                changes.alerts.append(alert)
-                changes.transitions.append(AlertTransition(at=now, kind=Transition.EXPIRED, alert=alert))
+        self._note_quiet(group, now, as_seen=True)
 
     def _hold(self, group: AggregationGroup, view: View, now: Moment, *, sending: bool) -> None:
         """Remember a group that was never announced because it is muted (D10)."""
@@ -212,6 +206,10 @@ class Flusher(GroupTimers):
         ):
             return send
         view = self.judge.suppression.view(group.route, group.members, now, now)
+        self._ended.update(view.ended)
+        self._ended.update(
+            (known, None) for known in group.members if known.ends_at <= now and not known.over
+        )
         decision = self.judge.decide(group, send.slot, integration, view, now, send.tick)
         if isinstance(decision, Send):
             decision = replace(decision, deadline=send.deadline)
@@ -228,7 +226,7 @@ class Flusher(GroupTimers):
         note: str = "",
     ) -> Changes:
         """Log the message and settle the group once all its integrations are done."""
-        changes = Changes()
+        changes = self._noticed(now)
         before = self.log.entries.get(send.slot)
         entry = LogEntry(
             slot=send.slot,
@@ -256,7 +254,7 @@ class Flusher(GroupTimers):
         self, send: Send, now: Moment, failure: FailureReason, error: str, *, attempts: int
     ) -> Changes:
         """Keep everything as it was: the next flush of the group tries again."""
-        changes = Changes()
+        changes = self._noticed(now)
         group = self._groups.get(send.slot.group)
         record_send(group, send, changes, now, attempts=attempts, failure=failure, error=error)
         if group is not None:
@@ -266,10 +264,18 @@ class Flusher(GroupTimers):
 
     def withdrawn(self, send: Send, quiet: Quiet, now: Moment, *, attempts: int) -> Changes:
         """Nothing was due any more: a success with nothing to log."""
-        changes = Changes()
+        changes = self._noticed(now)
         group = self._groups.get(send.slot.group)
         record_send(group, send, changes, now, attempts=attempts, quiet=quiet)
         self._close(group, send, changes, now)
+        return changes
+
+    def _noticed(self, now: Moment) -> Changes:
+        """The ends that passed while messages were on their way, and that were noticed before an attempt."""
+        changes = Changes()
+        if self._ended:
+            note_expired([known for known in self._ended if not known.gone], changes, now)
+            self._ended.clear()
         return changes
 
     def _close(self, group: AggregationGroup | None, send: Send, changes: Changes, now: Moment) -> None:
@@ -288,6 +294,7 @@ class Flusher(GroupTimers):
         if group.failed:
             changes.groups.append(group.state())
             return
+        as_seen = self._is_as_seen(group, now)
         left_before = len(group.members)
         for known, updated_at in group.seen_resolved:
             if (
@@ -305,7 +312,7 @@ class Flusher(GroupTimers):
             return
         if len(group.members) != left_before or changes.entries or changes.decisions or group.held:
             changes.groups.append(group.state())
-        self._note_quiet(group, now)
+        self._note_quiet(group, now, as_seen=as_seen)
 
     def owed(self, group: AggregationGroup, known: Known, muted: Collection[Known]) -> bool:
         """D3: a muted member stays while somebody who was told of it has not heard that it is resolved."""
@@ -314,24 +321,22 @@ class Flusher(GroupTimers):
             for slot, integration in group.slots()
         )
 
-    def _sight(self, now: Moment) -> tuple[int, ...]:
+    def _sight(self, group: AggregationGroup, now: Moment) -> tuple[int, ...]:
         """By what a flush finds out who is muted; the last is until when time alone mutes nobody else."""
-        suppression = self.judge.suppression
-        next_silence = suppression.silences.next_start(now)
-        return (
-            suppression.silences.version,
-            suppression.inhibition.version,
-            self.judge.generation,
-            FAR if next_silence is None else next_silence,
-        )
+        next_silence = self.judge.suppression.silences.next_start(now)
+        return (*self.judge.stamp(group), FAR if next_silence is None else next_silence)
 
-    def _note_quiet(self, group: AggregationGroup, now: Moment) -> None:
+    def _is_as_seen(self, group: AggregationGroup, now: Moment) -> bool:
+        """Whether nothing happened to the group, or to what may mute its members, since its flush began."""
+        seen = group.seen
+        return bool(seen) and now < seen[-1] and seen[:-1] == self.judge.stamp(group)
+
+    def _note_quiet(self, group: AggregationGroup, now: Moment, *, as_seen: bool) -> None:
         """Find out how long a flush would say nothing if nothing changes, so that it need not look."""
         route = group.route
-        group.quiet_stamp = ()
-        seen, group.seen = group.seen, ()
-        if not seen or now >= seen[-1] or seen[:-1] != self._sight(now)[:-1]:
-            return  # something may mute them since the flush began
+        group.quiet_stamp = group.seen = ()
+        if not as_seen:
+            return
         if group.muted or route.active_time_intervals or route.mute_time_intervals:
             return
         until = min(known.ends_at for known in group.members)
@@ -392,6 +397,19 @@ class Flusher(GroupTimers):
         if not sends:
             self.remove(group, changes)
         return Flush(group=group.id, route=group.route, tick=now, number=group.flush_number, sends=sends)
+
+
+def note_expired(alerts: Iterable[Known], changes: Changes, now: Moment) -> None:
+    """Write down which of these ended without another word, on which a decision rests.
+
+    A later report may say that an alert goes on, and whoever reads the record must not take it for fired all along.
+    """
+    for known in alerts:
+        if known.ends_at <= now and not known.over:
+            known.over = True
+            alert = known.alert()
+            changes.alerts.append(alert)
+            changes.transitions.append(AlertTransition(at=now, kind=Transition.EXPIRED, alert=alert))
 
 
 def _extent(group: AggregationGroup, changes: Changes) -> tuple[int, int, bool]:

@@ -102,8 +102,13 @@ class InhibitionIndex:
         if self._rules and known.targets is None:
             self._targets(known)
 
-    def inhibitor(self, known: Known, now: Moment) -> Inhibitor | None:
-        """What inhibits this alert, by the first rule that does; None when nothing does."""
+    def inhibitor(
+        self, known: Known, now: Moment, ended: dict[Known, None] | None = None
+    ) -> Inhibitor | None:
+        """What inhibits this alert, by the first rule that does; None when nothing does.
+
+        ``ended`` takes the sources that inhibit it no longer only because their end passed, without anybody's noticing.
+        """
         if not self._rules:
             return None
         # As ``inhibitors``, but this is asked for every member at every flush.
@@ -114,8 +119,11 @@ class InhibitionIndex:
             sources = self._sources[place].get(equal)
             if sources is not None:
                 for source, source_is_target in sources.items():
-                    if source.ends_at > now and not (both_sides and source_is_target):
-                        return Inhibitor(rule, source)
+                    if source.ends_at > now:
+                        if not (both_sides and source_is_target):
+                            return Inhibitor(rule, source)
+                    elif ended is not None and not source.over:
+                        ended[source] = None
         return None
 
     def inhibitors(self, known: Known, now: Moment) -> Iterator[Inhibitor]:

@@ -28,7 +28,8 @@ class View:
 
     ``muted`` tells for each member kept back what does it, ready for people: ``silence:<id>``,
     ``inhibition:<rule>:<fingerprint of the source>``, ``interval:<name>``. ``free_at`` is the earliest moment at
-    which something that mutes a firing member ends by itself, as far as is known.
+    which something that mutes a firing member ends by itself, as far as is known. ``ended`` are sources that inhibit a
+    member no longer because their end passed, which nobody noticed before.
     """
 
     firing: list[Known] = field(default_factory=list)
@@ -37,6 +38,7 @@ class View:
     muted_firing: list[Known] = field(default_factory=list)
     suppressed: dict[MutedBy, int] = field(default_factory=dict)
     free_at: Moment = FAR
+    ended: dict[Known, None] = field(default_factory=dict)
 
     @property
     def why_all_muted(self) -> NotSent:
@@ -98,7 +100,7 @@ class Suppression:
         return self._muted_by_time(route, tick)[1]
 
     def _inhibited(self, known: Known, now: Moment, view: View) -> bool:
-        inhibitor = self.inhibition.inhibitor(known, now)
+        inhibitor = self.inhibition.inhibitor(known, now, view.ended)
         if inhibitor is None:
             return False
         rule, source = inhibitor

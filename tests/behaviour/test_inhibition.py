@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from alertrouter.core.alert import Status
 from alertrouter.core.reason import NotSent, Reason
-from tests.timeline import HOOK, Timeline, sent
+from alertrouter.engine.changes import Transition
+from tests.timeline import HOOK, OK, Answer, Timeline, seconds, sent
 
 RULE = """
 inhibit_rules:
@@ -223,3 +224,34 @@ def test_who_joins_a_group_that_is_held_back_waits_for_group_wait_only() -> None
     t.at(0).fire("S", sev="crit", cluster="c1", alertname="elsewhere").fire("T", sev="warn", cluster="c1")
     t.at(40).fire("U")
     assert t.until(1000)[1:] == [sent(70, Reason.FIRST, firing="U")]
+
+
+def test_a_source_that_fires_while_a_message_is_on_its_way_counts_at_the_next_flush() -> None:
+    t = Timeline(TOGETHER, answers=lambda _to, at: Answer(after=20 if at == 30 else 0))
+    t.at(0).fire("T", sev="warn", cluster="c1")
+    t.at(40).fire("S", sev="crit", cluster="c1", alertname="source")
+    t.until(400)
+    why = [(seconds(d.at), d.why_not) for d in t.store.decisions if "source" not in d.group_key]
+    assert why == [(50, None), (330, NotSent.INHIBITED)]
+    assert t.engine.alert_states(t.now) == {"active": 1, "suppressed": 1, "unprocessed": 0}
+
+
+def test_that_the_end_of_a_source_passed_is_written_down_with_the_decision_that_rests_on_it() -> None:
+    t = Timeline(ALONE)
+    t.at(0).fire("T", sev="warn", cluster="c1").fire("S", sev="crit", cluster="c1", ends=150)
+    t.until(100)
+    # The source was told at 30 and would be looked at at 330 again; the process ends before.
+    t.at(155).stop().restart(down_since=150, end_grace=15)
+    ended = [(seconds(e.at), e.kind, e.alert.labels["name"]) for e in t.store.transitions[2:]]
+    assert ended == [(150, Transition.EXPIRED, "S")]
+    assert t.until(160) == [sent(30, Reason.FIRST, firing="S"), sent(150, Reason.FIRST, firing="T")]
+
+
+def test_that_a_source_ended_while_a_message_was_tried_again_is_written_down_with_its_outcome() -> None:
+    t = Timeline(TOGETHER, answers=lambda _to, at: Answer("temporary") if at < 40 else OK)
+    t.at(0).fire("free", sev="other").fire("T", sev="warn", cluster="c1")
+    t.fire("S", sev="crit", cluster="c1", ends=39, alertname="source")
+    t.until(41)
+    assert t.sent[0].firing == ("free", "T")
+    t.at(44).stop().restart(down_since=41, end_grace=15)
+    assert (Transition.EXPIRED, "S") in [(e.kind, e.alert.labels["name"]) for e in t.store.transitions]
