@@ -7,6 +7,7 @@ The differences: how a database is kept to one daemon, what a connection is told
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import re
 import sqlite3
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine.interfaces import DBAPIConnection
 
+log = logging.getLogger(__name__)
+
 FILE_NAME = "alertrouter.db"
 
 # How long a statement waits for a lock that another program holds, in seconds.
@@ -31,6 +34,8 @@ _PATIENCE = 5
 _OLDEST_SQLITE = (3, 35)
 # Any number, as long as it is always the same: "alertrtr".
 _ADVISORY_LOCK = int.from_bytes(b"alertrtr")
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def locate(where: str | Path, environ: Mapping[str, str] | None = None) -> URL:
@@ -141,8 +146,9 @@ class Database:
             cursor.execute("PRAGMA shrink_memory")
             cursor.close()
 
-    def keep_out_others(self) -> None:
-        """Make sure that no other daemon writes to a PostgreSQL database. Raises StoreError when one does.
+    def keep_out_others(self, patience: int = 0) -> None:
+        """Make sure that no other daemon writes to a PostgreSQL database. Raises StoreError when one does, and goes on
+        doing so for ``patience`` seconds: the server notices only a while later that a process was killed.
 
         To be asked again after the connection may have been lost; a lost connection loses the lock.
         """
@@ -157,8 +163,7 @@ class Database:
                 else:
                     return
             holder = self.writers.connect().execution_options(isolation_level="AUTOCOMMIT")
-            got = holder.exec_driver_sql(f"SELECT pg_try_advisory_lock({_ADVISORY_LOCK})").scalar()
-            if not got:
+            if not _lock(holder, patience):
                 holder.close()
                 raise StoreError(
                     f"another alertrouter works on the database {self.name}: stop it, or give this one its own database"
@@ -304,6 +309,24 @@ def _escaped(path: Path) -> str:
 
 
 # PostgreSQL
+
+
+def _lock(holder: Connection, patience: int) -> bool:
+    """Take the lock of the one daemon; False when another has it still after so many seconds."""
+    if holder.exec_driver_sql(f"SELECT pg_try_advisory_lock({_ADVISORY_LOCK})").scalar():
+        return True
+    if not patience:
+        return False
+    log.info("waiting for another alertrouter to let go of the database", extra={"seconds": patience})
+    holder.exec_driver_sql(f"SET lock_timeout = '{patience}s'")
+    try:
+        holder.exec_driver_sql(f"SELECT pg_advisory_lock({_ADVISORY_LOCK})")
+    except exc.OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        return False
+    holder.exec_driver_sql(f"SET lock_timeout = '{_PATIENCE}s'")
+    return True
 
 
 def _postgresql(url: URL) -> Engine:

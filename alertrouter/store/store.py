@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# How long a start waits for the process before it to be gone, in seconds.
+_PATIENCE = 5
+
 
 class Store:
     """Where everything is remembered. Reading is done here and in ``history``, all writing by the journal.
@@ -45,7 +48,7 @@ class Store:
         """
         store = cls(Database(locate(where)), clock)
         try:
-            store.database.keep_out_others()
+            store.database.keep_out_others(_PATIENCE)
             try:
                 upgrade(store.database)
             except DamagedError as error:

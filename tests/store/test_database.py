@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from sqlalchemy import exc
 from alertrouter.store import Store, StoreError
 from alertrouter.store.database import locate
 from tests.store.values import StillClock
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from tests.store import postgresql as pg
@@ -100,6 +102,21 @@ def test_two_daemons_on_one_postgresql_database_are_refused(postgresql: pg.Serve
             Store.open(url, StillClock())
         with opened(url):
             pass
+
+
+def test_a_start_waits_for_the_daemon_before_it_to_let_go_of_postgresql(
+    postgresql: pg.Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with postgresql.database() as url:
+        before = Store.open(url, StillClock())
+        with ThreadPoolExecutor() as other:
+            after = other.submit(Store.open, url, StillClock())
+            wait_until(lambda: caplog.messages)
+            before.close()
+            with contextlib.closing(after.result()) as store:
+                store.database.keep_out_others()
+    assert "waiting for another alertrouter" in caplog.text
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
