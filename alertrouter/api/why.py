@@ -10,7 +10,7 @@ from alertrouter.api.http import Answer, json_answer
 from alertrouter.api.query import BadQueryError, read_matchers
 from alertrouter.api.router import UnavailableError
 from alertrouter.store.errors import StoreError
-from alertrouter.store.rows import BadRowError
+from alertrouter.store.rows.columns import BadRowError
 from alertrouter.wire.writing import encode_safely
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ def opened(options: RecordOptions, session: Session, since: str = "") -> Iterato
     from alertrouter.insight.store_record import StoreRecord
     from alertrouter.store import StoreError
     from alertrouter.store.reading import reading
-    from alertrouter.store.rows import BadRowError
+    from alertrouter.store.rows.columns import BadRowError
 
     # Most of what is made stays: to look through it less often saves a sixth of the time.
     gc.set_threshold(50_000, 20, 100)

@@ -16,9 +16,10 @@ from sqlalchemy import LargeBinary, func, select
 
 from alertrouter import __version__
 from alertrouter.insight.record import RecordError
-from alertrouter.store import rows, tables
+from alertrouter.store import tables
 from alertrouter.store.find import DECISIONS
 from alertrouter.store.milestones import BEGINNINGS, RECONFIGURED
+from alertrouter.store.rows.columns import signed, unsigned
 from alertrouter.store.schema import HEAD
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _lines(connection: Connection, first: int, since: Moment) -> Iterator[bytes]
     yield from _table(connection, tables.alerts)
     yield from _table(connection, tables.alert_ends)
     for table, key, wanted in (
-        (tables.past_alerts, tables.past_alerts.c.identity, map(rows.signed, mentioned)),
+        (tables.past_alerts, tables.past_alerts.c.identity, map(signed, mentioned)),
         (tables.group_names, tables.group_names.c.id, groups),
     ):
         yield _heading(table)
@@ -125,7 +126,7 @@ def _after(connection: Connection, table: Table, first: int) -> Iterator[Any]:
 def _note(table: Table, row: Any, mentioned: set[int], groups: set[int]) -> None:
     """Remember which alerts and groups must be named."""
     if table is tables.alert_transitions:
-        mentioned.add(rows.unsigned(row.identity))
+        mentioned.add(unsigned(row.identity))
     elif table is tables.decisions:
         mentioned.update(DECISIONS.identities((row.firing, row.resolved, row.muted)))
     if "group_id" in table.c:

@@ -23,9 +23,13 @@ from alertrouter.engine.changes import (
 from alertrouter.engine.milestones import Reconfigured, Started
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.insight.record import LAST_MOMENTS, RecordError, lapses_before, moment_of, with_lapses
-from alertrouter.store import rows, tables
+from alertrouter.store import tables
 from alertrouter.store.find import labels_of
 from alertrouter.store.milestones import BEGINNINGS, CHECKPOINTED, RECONFIGURED, STARTED, to_milestone
+from alertrouter.store.rows.alert import AlertReader, to_bare_transition
+from alertrouter.store.rows.columns import to_pairs, unsigned
+from alertrouter.store.rows.decision import to_attempt_of, to_decision_of
+from alertrouter.store.rows.silence import to_silence_change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -59,7 +63,7 @@ class StoreRecord:
         self._connection = connection
         self._labels: Lately[Labels] = Lately(names)
         self._groups: Lately[tuple[GroupId, str]] = Lately(names)
-        self._reader = rows.AlertReader()
+        self._reader = AlertReader()
 
     @property
     def complete_from(self) -> Moment | None:
@@ -204,7 +208,7 @@ class StoreRecord:
     def _transitions(self, begin: int, end: int) -> list[_Line]:
         found = self._rows(tables.alert_transitions, begin, end)
         labels = self._labels.among([row[1] for row in found], self._read_labels)
-        return [(row[-1], row[0], rows.to_bare_transition(row, labels[row[1]])) for row in found]
+        return [(row[-1], row[0], to_bare_transition(row, labels[row[1]])) for row in found]
 
     def _flushes(self, begin: int, end: int) -> list[_Line]:
         found = self._rows(tables.flushes, begin, end)
@@ -225,17 +229,17 @@ class StoreRecord:
     def _decisions(self, begin: int, end: int) -> list[_Line]:
         found = self._rows(tables.decisions, begin, end)
         groups = self._names(found)
-        return [(row[-1], row[0], rows.to_decision_of(row, *groups[row[1]])) for row in found]
+        return [(row[-1], row[0], to_decision_of(row, *groups[row[1]])) for row in found]
 
     def _attempts(self, begin: int, end: int) -> list[_Line]:
         found = self._rows(tables.attempts, begin, end)
         groups = self._names(found)
-        attempts = [rows.to_attempt_of(row, groups[row[1]][0]) for row in found]
+        attempts = [to_attempt_of(row, groups[row[1]][0]) for row in found]
         return [(row[-1], moment_of(each), each) for row, each in zip(found, attempts, strict=True)]
 
     def _silences(self, begin: int, end: int) -> list[_Line]:
         found = self._rows(tables.silence_versions, begin, end)
-        return [(row[-1], row[0], rows.to_silence_change(row[:-1])) for row in found]
+        return [(row[-1], row[0], to_silence_change(row[:-1])) for row in found]
 
     def _names(self, found: Sequence[Sequence[Any]]) -> Mapping[int, tuple[GroupId, str]]:
         return self._groups.among([row[1] for row in found], self._read_groups)
@@ -243,9 +247,9 @@ class StoreRecord:
     def _read_labels(self, unknown: Collection[int]) -> dict[int, Labels]:
         # Who reads what is forgotten meanwhile must not keep all texts there ever were.
         if self._labels.turned:
-            self._reader = rows.AlertReader()
-        found = labels_of(self._connection, [rows.unsigned(each) for each in unknown], self._reader)
-        return {identity: found.get(rows.unsigned(identity), _LOST) for identity in unknown}
+            self._reader = AlertReader()
+        found = labels_of(self._connection, [unsigned(each) for each in unknown], self._reader)
+        return {identity: found.get(unsigned(identity), _LOST) for identity in unknown}
 
     def _read_groups(self, unknown: Collection[int]) -> dict[int, tuple[GroupId, str]]:
         found = dict.fromkeys(unknown, (GroupId("", Labels()), ""))
@@ -256,7 +260,7 @@ class StoreRecord:
                 names.id.in_(wanted[begin : begin + _AT_ONCE])
             )
             for number, route, labels, key in self._connection.execute(query):
-                found[number] = (GroupId(sys.intern(route), rows.to_pairs(labels)), key)
+                found[number] = (GroupId(sys.intern(route), to_pairs(labels)), key)
         return found
 
     # Ends that passed
@@ -295,7 +299,7 @@ class StoreRecord:
         # Identities are kept with a sign: those that have it are greater.
         ordered = query.order_by(ends_at, identity < 0, identity).execution_options(yield_per=_AT_ONCE)
         for end, who in self._connection.execute(ordered):
-            yield end, rows.unsigned(who)
+            yield end, unsigned(who)
 
     def _found_by_starts(self, first: int) -> Iterator[Iterator[tuple[Moment, int]]]:
         """What ended while no process ran, or was not noticed before one was cut off, as the next one loaded it."""

@@ -10,9 +10,18 @@ from sqlalchemy import delete, insert, literal_column, select
 
 from alertrouter.core.time import DAY, HOUR
 from alertrouter.engine.changes import Outcome, Transition
-from alertrouter.store import bulk, rows, tables
+from alertrouter.store import bulk, tables
 from alertrouter.store.backlog import Deferred
 from alertrouter.store.milestones import milestone_row
+from alertrouter.store.rows.action import action_row
+from alertrouter.store.rows.alert import alert_row, end_row, transition_row
+from alertrouter.store.rows.columns import json_text, plain, signed
+from alertrouter.store.rows.decision import attempt_row, decision_row, renewal_row
+from alertrouter.store.rows.group import flush_row, group_id, group_name_row, group_row, slot_id
+from alertrouter.store.rows.notification_log import entry_row, intent_row
+from alertrouter.store.rows.posted import posted_row
+from alertrouter.store.rows.rule import rule_alert_id, rule_alert_row, rule_group_id, rule_group_row
+from alertrouter.store.rows.silence import silence_row, silence_version_row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +39,7 @@ if TYPE_CHECKING:
     from alertrouter.store.backlog import PostedBody
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.history import Action
-    from alertrouter.store.rows import Row
+    from alertrouter.store.rows.columns import Row
 
 _Value = TypeVar("_Value")
 
@@ -149,19 +158,19 @@ class Batch:
     def add(self, changes: Changes, now: Moment) -> None:
         """What an event changed. What is both written and removed in it is removed."""
         for flush in changes.flushes:
-            self.flushes.append((next(self._numbers), *rows.flush_row(flush)))
+            self.flushes.append((next(self._numbers), *flush_row(flush)))
             self._name(flush.group, flush.group_key, flush.at)
         self._add_alerts(changes, now)
         self._add_groups(changes.groups)
         for group in changes.removed_groups:
-            self._groups[rows.group_id(group)] = None
+            self._groups[group_id(group)] = None
         self._add_messages(changes)
         for change in changes.silences:
-            row = rows.silence_version_row(change)
+            row = silence_version_row(change)
             self.silence_versions.append((next(self._numbers), *row))
             self._silences[row[2]] = row[2:]
         for silence_id in changes.removed_silences:
-            self._silences[rows.plain(silence_id)] = None
+            self._silences[plain(silence_id)] = None
 
     def add_outcome(self, changes: Changes, attempt: AttemptRecord | None, now: Moment) -> None:
         """What became of a message, after the attempt that ended it."""
@@ -179,7 +188,7 @@ class Batch:
         lines = len(changes.transitions)
         number = next(self._numbers)
         deque(islice(self._numbers, lines - 1), maxlen=0)
-        self._posted.append(rows.posted_row(number, posted, lines))
+        self._posted.append(posted_row(number, posted, lines))
         self._add_groups(changes.groups)
         return Deferred(number, changes.alerts, changes.transitions, len(posted.body))
 
@@ -188,7 +197,7 @@ class Batch:
         for number, alerts, transitions, _ in requests:
             self._taken_apart.append(number)
             for line, transition in enumerate(transitions, start=number):
-                self.transitions.append((line, *rows.transition_row(transition)))
+                self.transitions.append((line, *transition_row(transition)))
             for alert in alerts:
                 self._put_alert(alert)
 
@@ -198,26 +207,26 @@ class Batch:
 
     def _add_groups(self, groups: Iterable[GroupState]) -> None:
         for state in groups:
-            row = rows.group_row(state)
+            row = group_row(state)
             self._groups[row[0]] = row
 
     def add_rules(self, changes: RuleChanges) -> None:
         """What an evaluation of rules changed."""
         for alert in changes.alerts:
-            row = rows.rule_alert_row(alert)
+            row = rule_alert_row(alert)
             self._rule_alerts[row[0]] = row
         for rule, labels in changes.removed_alerts:
-            self._rule_alerts[rows.rule_alert_id(rule, labels)] = None
+            self._rule_alerts[rule_alert_id(rule, labels)] = None
         for group in changes.groups:
-            row = rows.rule_group_row(group)
+            row = rule_group_row(group)
             self._rule_groups[row[0]] = row
         for key in changes.removed_groups:
-            self._rule_groups[rows.rule_group_id(key)] = None
+            self._rule_groups[rule_group_id(key)] = None
 
     def _add_alerts(self, changes: Changes, now: Moment) -> None:
         collected_at: dict[Labels, Moment] = {}
         for transition in changes.transitions:
-            self.transitions.append((next(self._numbers), *rows.transition_row(transition)))
+            self.transitions.append((next(self._numbers), *transition_row(transition)))
             if transition.kind is Transition.COLLECTED:
                 collected_at[transition.alert.labels] = transition.at
         for alert in changes.alerts:
@@ -226,7 +235,7 @@ class Batch:
             self._collect(labels, collected_at.get(labels, now))
 
     def _put_alert(self, alert: Alert) -> None:
-        row = rows.alert_row(alert)
+        row = alert_row(alert)
         identity = row[0]
         self._alerts[identity] = row
         self._collected.pop(identity, None)
@@ -234,34 +243,34 @@ class Batch:
 
     def _add_messages(self, changes: Changes) -> None:
         for entry in changes.entries:
-            row = rows.entry_row(entry)
+            row = entry_row(entry)
             self._entries[row[0]] = row
             self.settle(row[0])
         for slot in changes.removed_entries:
-            self._entries[rows.slot_id(slot)] = None
+            self._entries[slot_id(slot)] = None
         for record in changes.decisions:
-            self.decisions.append((next(self._numbers), *rows.decision_row(record)))
+            self.decisions.append((next(self._numbers), *decision_row(record)))
             self._name(record.slot.group, record.group_key, record.at)
             if record.outcome in _ENDS_AN_INTENT or record.attempts:
-                self.settle(rows.slot_id(record.slot))
+                self.settle(slot_id(record.slot))
 
     def _collect(self, labels: Labels, at: Moment) -> None:
-        identity = rows.signed(labels.identity)
-        self._collected[identity] = (identity, rows.json_text(labels), at)
+        identity = signed(labels.identity)
+        self._collected[identity] = (identity, json_text(labels), at)
         self._alerts.pop(identity, None)
         self._ends.pop(identity, None)
 
     def _name(self, group: GroupId, group_key: str, used_at: Moment) -> None:
         if self._named:
             return
-        number = rows.group_id(group)
+        number = group_id(group)
         if group_key or number not in self._names:
-            self._names[number] = rows.group_name_row(group, group_key, used_at)
+            self._names[number] = group_name_row(group, group_key, used_at)
 
     def move_ends(self, alerts: Iterable[Alert | MovedEnd]) -> None:
         """Ends that heartbeats moved, to be written some time later."""
         for alert in alerts:
-            row = rows.end_row(alert)
+            row = end_row(alert)
             self._ends[row[0]] = row
 
     def include_ends(self, at_most: int) -> None:
@@ -270,7 +279,7 @@ class Batch:
 
     def intend(self, slot: Slot, at: Moment) -> None:
         """A send is about to begin."""
-        row = rows.intent_row(slot, at)
+        row = intent_row(slot, at)
         self._intents[row[0]] = row
 
     def settle(self, slot: int) -> None:
@@ -279,16 +288,16 @@ class Batch:
 
     def attempt(self, record: AttemptRecord) -> None:
         """One attempt of a send."""
-        self.attempts.append((next(self._numbers), *rows.attempt_row(record)))
+        self.attempts.append((next(self._numbers), *attempt_row(record)))
         self._name(record.slot.group, "", record.started_at)
 
     def reloaded(self, at: Moment, config_hash: int, config: str) -> None:
         """A configuration came into force."""
-        self.reloads.append((next(self._numbers), at, config_hash, rows.plain(config)))
+        self.reloads.append((next(self._numbers), at, config_hash, plain(config)))
 
     def renewed(self, renewal: RenewalRecord) -> None:
         """A message on its way says something else."""
-        self.renewals.append((next(self._numbers), *rows.renewal_row(renewal)))
+        self.renewals.append((next(self._numbers), *renewal_row(renewal)))
         self._name(renewal.slot.group, "", renewal.at)
 
     def milestone(self, milestone: Milestone) -> None:
@@ -297,7 +306,7 @@ class Batch:
 
     def act(self, action: Action) -> None:
         """Somebody did something."""
-        self.actions.append((next(self._numbers), *rows.action_row(action)))
+        self.actions.append((next(self._numbers), *action_row(action)))
 
     def index(self, chunk: Chunk) -> None:
         """The index over some lines of history."""
@@ -313,13 +322,13 @@ class Batch:
         self._whole = True
         begun_at = state.seen_at or 0
         return (
-            _gather(state.alerts, rows.alert_row, self._alerts)
-            + _gather(state.groups, rows.group_row, self._groups)
-            + _gather(state.entries, rows.entry_row, self._entries)
-            + _gather(state.intents, lambda slot: rows.intent_row(slot, begun_at), self._intents)
-            + _gather(state.silences, rows.silence_row, self._silences)
-            + _gather(state.rule_alerts, rows.rule_alert_row, self._rule_alerts)
-            + _gather(state.rule_groups, rows.rule_group_row, self._rule_groups)
+            _gather(state.alerts, alert_row, self._alerts)
+            + _gather(state.groups, group_row, self._groups)
+            + _gather(state.entries, entry_row, self._entries)
+            + _gather(state.intents, lambda slot: intent_row(slot, begun_at), self._intents)
+            + _gather(state.silences, silence_row, self._silences)
+            + _gather(state.rule_alerts, rule_alert_row, self._rule_alerts)
+            + _gather(state.rule_groups, rule_group_row, self._rule_groups)
         )
 
     def keep_history(self, at_most: int) -> int:

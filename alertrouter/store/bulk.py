@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
     from sqlalchemy.sql.dml import Insert
 
-    from alertrouter.store.rows import Row
+    from alertrouter.store.rows.columns import Row
 
 # Powers of two: any number of rows takes few statements, and every statement is prepared once and found again. Larger
 # ones gain nothing and keep half a megabyte each.

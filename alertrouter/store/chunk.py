@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from alertrouter.core.matcher import Matcher
     from alertrouter.core.time import Moment
-    from alertrouter.store.rows import Row
+    from alertrouter.store.rows.columns import Row
 
 #: So many lines make a chunk, or so many mentions of alerts in fewer lines.
 LINES = 8_192

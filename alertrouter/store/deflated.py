@@ -6,7 +6,7 @@ import zlib
 
 import msgspec
 
-from alertrouter.store.rows import BadRowError
+from alertrouter.store.rows.columns import BadRowError
 
 _encode = msgspec.json.Encoder().encode
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import and_, func, literal, or_, select, true
 
-from alertrouter.store import rows
 from alertrouter.store.chunk import Header, LabelIndex, Line, Places
+from alertrouter.store.rows.alert import AlertReader
+from alertrouter.store.rows.columns import label_pairs, signed, to_identities, unsigned
+from alertrouter.store.rows.decision import muted_identities
 from alertrouter.store.span import Cursor, Span
 from alertrouter.store.tables import (
     alert_transitions,
@@ -50,7 +52,7 @@ class Source:
 
 def _of_decision(mentions: Sequence[Any]) -> Sequence[int]:
     firing, resolved, muted = mentions
-    members = {*rows.to_identities(firing), *rows.to_identities(resolved), *rows.muted_identities(muted)}
+    members = {*to_identities(firing), *to_identities(resolved), *muted_identities(muted)}
     return list(members)
 
 
@@ -59,7 +61,7 @@ TRANSITIONS = Source(
     number=alert_transitions.c.id,
     at=alert_transitions.c.at,
     mentions=(alert_transitions.c.identity,),
-    identities=lambda mentions: (rows.unsigned(mentions[0]),),
+    identities=lambda mentions: (unsigned(mentions[0]),),
 )
 DECISIONS = Source(
     name="decisions",
@@ -105,15 +107,15 @@ def search(
 
 
 def labels_of(
-    connection: Connection, identities: Collection[int], reader: rows.AlertReader | None = None
+    connection: Connection, identities: Collection[int], reader: AlertReader | None = None
 ) -> dict[int, Labels]:
     """The labels of alerts, current or past, by ``Labels.identity``; of those that are still remembered.
 
     A ``reader`` that is used more than once lets them share their texts.
     """
-    reader = reader or rows.AlertReader()
+    reader = reader or AlertReader()
     return {
-        identity: reader.labels(stored, rows.signed(identity))
+        identity: reader.labels(stored, signed(identity))
         for identity, stored in _stored_labels(connection, identities)
     }
 
@@ -128,17 +130,17 @@ def each_pairs(
 ) -> Iterator[tuple[int, Mapping[str, str]]]:
     """The same, one by one, for who need not have all of them at once; some may come twice."""
     for identity, stored in _stored_labels(connection, identities):
-        yield identity, rows.label_pairs(stored)
+        yield identity, label_pairs(stored)
 
 
 def _stored_labels(connection: Connection, identities: Collection[int]) -> Iterator[tuple[int, str]]:
-    wanted = [rows.signed(each) for each in identities]
+    wanted = [signed(each) for each in identities]
     for begin in range(0, len(wanted), _LINES_AT_ONCE):
         some = wanted[begin : begin + _LINES_AT_ONCE]
         for table in (past_alerts, alerts):
             query = select(table.c.identity, table.c.labels).where(table.c.identity.in_(some))
             for identity, stored in connection.execute(query):
-                yield rows.unsigned(identity), stored
+                yield unsigned(identity), stored
 
 
 def unindexed(connection: Connection, source: Source) -> ColumnElement[bool]:

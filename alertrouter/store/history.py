@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import func, select
 
 from alertrouter.core.matcher import Matchers
-from alertrouter.store import find, rows
+from alertrouter.store import find
 from alertrouter.store.chunk import Wanted
 from alertrouter.store.find import labels_of
+from alertrouter.store.rows.alert import to_transition
+from alertrouter.store.rows.decision import to_attempt, to_decision
+from alertrouter.store.rows.group import group_id
+from alertrouter.store.rows.silence import to_silence_change
 from alertrouter.store.span import Cursor, Page, Span
 from alertrouter.store.tables import (
     NUMBERED,
@@ -132,7 +136,7 @@ def decision_records(
     if receiver is not None:
         conditions.append(table.receiver == receiver)
     if group is not None:
-        conditions.append(table.group_id == rows.group_id(group))
+        conditions.append(table.group_id == group_id(group))
     if outcomes:
         conditions.append(table.outcome.in_([outcome.value for outcome in outcomes]))
     if reasons:
@@ -177,7 +181,7 @@ DecisionKey = tuple[int, str, str, int]
 def decision_key(record: DecisionRecord) -> DecisionKey:
     """Which message of which flush this was."""
     slot = record.slot
-    return (rows.group_id(slot.group), slot.receiver, slot.integration, record.tick)
+    return (group_id(slot.group), slot.receiver, slot.integration, record.tick)
 
 
 def _stretches(records: Collection[DecisionRecord]) -> list[tuple[Moment, Moment, set[int]]]:
@@ -186,7 +190,7 @@ def _stretches(records: Collection[DecisionRecord]) -> list[tuple[Moment, Moment
     for record in sorted(records, key=lambda each: each.tick):
         if not record.attempts:
             continue
-        group = rows.group_id(record.slot.group)
+        group = group_id(record.slot.group)
         if found and record.tick <= found[-1][1]:
             since, until, groups = found[-1]
             found[-1] = (since, max(until, record.at), groups | {group})
@@ -276,7 +280,7 @@ def _transitions_shape() -> _Shape[AlertTransition]:
         .outerjoin(alerts, alerts.c.identity == table.identity)
         .outerjoin(past_alerts, past_alerts.c.identity == table.identity)
     )
-    return _Shape(table.id, query, lambda row: rows.to_transition(row[:6], row[6], row[7]))
+    return _Shape(table.id, query, lambda row: to_transition(row[:6], row[6], row[7]))
 
 
 def _named(table: Table, *names: Column[str]) -> Select[Any]:
@@ -293,14 +297,14 @@ _TRANSITIONS = _transitions_shape()
 _DECISIONS = _Shape(
     decisions.c.id,
     _named(decisions, _names.route, _names.labels, _names.group_key),
-    lambda row: rows.to_decision(row[:16], *row[16:19]),
+    lambda row: to_decision(row[:16], *row[16:19]),
 )
 _ATTEMPTS = _Shape(
     attempts.c.id,
     _named(attempts, _names.route, _names.labels),
-    lambda row: rows.to_attempt(row[:9], *row[9:11]),
+    lambda row: to_attempt(row[:9], *row[9:11]),
 )
-_SILENCES = _Shape(silence_versions.c.id, _plain(silence_versions), rows.to_silence_change)
+_SILENCES = _Shape(silence_versions.c.id, _plain(silence_versions), to_silence_change)
 _RELOADS = _Shape(reloads.c.id, _plain(reloads), Reload._make)
 _ACTIONS = _Shape(actions.c.id, _plain(actions), Action._make)
 

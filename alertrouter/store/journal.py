@@ -18,8 +18,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import LATEST, SECOND
-from alertrouter.store import rows
 from alertrouter.store.errors import StoreError
+from alertrouter.store.rows.group import slot_id
 from alertrouter.store.writer import Entry, JournalSettings, Post, State, Stop, Sweep, Write, Writer, fail
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ class Journal:
 
     def settle(self, slot: Slot) -> None:
         """Forget that a send was begun. Its log entry, or a decision that it was sent or failed, does so too."""
-        self._put_alone(lambda batch: batch.settle(rows.slot_id(slot)))
+        self._put_alone(lambda batch: batch.settle(slot_id(slot)))
 
     def attempt(self, record: AttemptRecord) -> asyncio.Future[None]:
         """Write down an attempt of a send after which others follow."""

@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import exc, func, select, text
 
 from alertrouter.engine.changes import StoredState
-from alertrouter.store import rows, tables
+from alertrouter.store import tables
 from alertrouter.store.errors import DamagedError
 from alertrouter.store.posted import read_posted
+from alertrouter.store.rows.alert import AlertReader
+from alertrouter.store.rows.group import to_group
+from alertrouter.store.rows.notification_log import to_entry, to_intent
+from alertrouter.store.rows.rule import to_rule_alert, to_rule_group
+from alertrouter.store.rows.silence import to_silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -62,7 +67,7 @@ def _load(database: Database) -> Loaded:
     with database.reader() as connection:
         reader = _Reader(database, connection, loaded)
         ends = {row[0]: row for row in reader.raw(tables.alert_ends)}
-        alert_reader = rows.AlertReader()
+        alert_reader = AlertReader()
 
         def alert(row: Sequence[Any]) -> Alert:
             return alert_reader.alert(row, ends.get(row[0]))
@@ -77,12 +82,12 @@ def _load(database: Database) -> Loaded:
         meta: dict[str, Moment] = {row[0]: row[1] for row in reader.raw(tables.meta)}
         loaded.state = StoredState(
             alerts=alerts,
-            groups=reader.values(tables.groups, rows.to_group),
-            entries=reader.values(tables.notification_log, rows.to_entry),
-            silences=reader.values(tables.silences, rows.to_silence),
-            intents=reader.values(tables.intents, rows.to_intent),
-            rule_alerts=reader.values(tables.rule_alerts, alert_reader.rule_alert),
-            rule_groups=reader.values(tables.rule_groups, rows.to_rule_group),
+            groups=reader.values(tables.groups, to_group),
+            entries=reader.values(tables.notification_log, to_entry),
+            silences=reader.values(tables.silences, to_silence),
+            intents=reader.values(tables.intents, to_intent),
+            rule_alerts=reader.values(tables.rule_alerts, lambda row: to_rule_alert(row, alert_reader)),
+            rule_groups=reader.values(tables.rule_groups, to_rule_group),
             seen_at=meta.get("seen_at"),
         )
         loaded.stopped_at = meta.get("stopped_at")

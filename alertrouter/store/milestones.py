@@ -26,13 +26,13 @@ from alertrouter.engine.milestones import (
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.store.deflated import deflated, inflated
 from alertrouter.store.routing_form import routing_form, to_routing
-from alertrouter.store.rows import BadRowError
+from alertrouter.store.rows.columns import BadRowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from alertrouter.core.notification import ReceiverDatum
-    from alertrouter.store.rows import Row
+    from alertrouter.store.rows.columns import Row
 
 #: The kinds, as the database knows them.
 RECONFIGURED = "configuration"

@@ -18,7 +18,8 @@ from alertrouter.store import tables
 from alertrouter.store.backlog import Deferred, PostedBody
 from alertrouter.store.batch import Batch, Statements
 from alertrouter.store.errors import UnstorableError
-from alertrouter.store.rows import BadRowError, places_of
+from alertrouter.store.rows.columns import BadRowError
+from alertrouter.store.rows.posted import places_of
 from alertrouter.wire import SchemaError, decode_alerts, read_moment
 
 if TYPE_CHECKING:

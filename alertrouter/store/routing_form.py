@@ -18,7 +18,7 @@ from alertrouter.core.routing import Routing
 from alertrouter.core.time_interval import TimeInterval, TimeSpec
 from alertrouter.core.time_interval_syntax import Range, TimeRange
 from alertrouter.store.deflated import deflated, inflated
-from alertrouter.store.rows import BadRowError
+from alertrouter.store.rows.columns import BadRowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

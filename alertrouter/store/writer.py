@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.changes import Changes, StoredState
     from alertrouter.store.backlog import Deferred, PostedBody
     from alertrouter.store.journal import Journal
-    from alertrouter.store.rows import Row
+    from alertrouter.store.rows.columns import Row
     from alertrouter.store.store import Store
 
 log = logging.getLogger(__name__)
