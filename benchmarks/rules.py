@@ -221,16 +221,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="so many turns; medians are shown")
     parser.add_argument("--json", metavar="FILE", help="write everything that was found here")
     options: Any = parser.parse_args(arguments)
+    programs: list[str] = []
+    for program in (options.vmalert, options.alertrouter):
+        found_at = shutil.which(program)
+        if found_at is None:
+            print(f"there is no program {program!r}: give its path", file=sys.stderr)
+            return 2
+        # Each runs in a directory of its own.
+        programs.append(str(Path(found_at).absolute()))
     evaluators = [
         Evaluator(
             name="vmalert",
-            program=options.vmalert,
+            program=programs[0],
             flags=_vmalert_flags,
             missed="vmalert_iteration_missed_total",
         ),
         Evaluator(
             name="alertrouter",
-            program=options.alertrouter,
+            program=programs[1],
             flags=_alertrouter_flags,
             missed="prometheus_rule_group_iterations_missed_total",
         ),
@@ -238,10 +246,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     load = Load(
         rules=options.rules, groups=options.groups, interval=options.interval, seconds=options.seconds
     )
-    for evaluator in evaluators:
-        if shutil.which(evaluator.program) is None:
-            print(f"there is no program {evaluator.program!r}: give its path", file=sys.stderr)
-            return 2
     turns: dict[str, list[dict[str, float]]] = {evaluator.name: [] for evaluator in evaluators}
     with tempfile.TemporaryDirectory(prefix="alertrouter-bench-") as name:
         for turn in range(options.repeat):
