@@ -6,11 +6,15 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from alertrouter.core.time import SECOND
 from alertrouter.store.errors import StoreError
 from alertrouter.store.indexing import next_chunk
 from alertrouter.store.retention import oldest, size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alertrouter.clock import Timer
     from alertrouter.core.time import Duration, Moment
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.journal import Journal
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_INDEX_EVERY = 5 * SECOND
+# History is not indexed while messages wait for room, so many times in a row: they need the interpreter.
+_MOST_PUT_OFF = 12
 # So much of the time that is kept is given up at once when the database has become too large.
 _SHARE = 50
 
@@ -30,6 +37,19 @@ class HistoryKeeper:
         self._journal = journal
         self._retention = retention
         self._max_size = max_size
+
+    async def run(self, clock: Timer, *, sweep_every: Duration, is_rushed: Callable[[], bool]) -> None:
+        """Index every few seconds, but while messages wait for room seldom; delete what is too much now and then."""
+        sweep_at = clock.now() + sweep_every
+        put_off = 0
+        while True:
+            await clock.sleep_until(clock.now() + _INDEX_EVERY)
+            put_off = put_off + 1 if is_rushed() and put_off < _MOST_PUT_OFF else 0
+            if not put_off:
+                await self.index()
+            if clock.now() >= sweep_at:
+                sweep_at = clock.now() + sweep_every
+                await self.sweep(clock.now())
 
     async def index(self) -> bool:
         """Index some lines, when there are enough and nothing waits to be written; whether there were."""

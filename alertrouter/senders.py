@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertrouter.config.http import HttpConfig
+from alertrouter.core.notification import Notification
+from alertrouter.core.reason import Reason
 from alertrouter.delivery.ports import Limits
 from alertrouter.integrations import Connection, IntegrationConfig, connect
 from alertrouter.templating.fallbacks import fallbacks_of
@@ -15,10 +17,11 @@ if TYPE_CHECKING:
 
     from alertrouter.clock import Clock
     from alertrouter.config import Configuration
-    from alertrouter.core.notification import Notification
     from alertrouter.core.receiver import Integration
     from alertrouter.core.route import Route
+    from alertrouter.core.time import Moment
     from alertrouter.engine.decision import Send
+    from alertrouter.engine.group import AggregationGroup
     from alertrouter.http_client import HttpClients
     from alertrouter.integrations import Sender
     from alertrouter.templating.message import Message
@@ -87,6 +90,23 @@ class ConfiguredSenders:
             fallbacks=fallbacks,
         )
 
+    def route_labels(self, group: AggregationGroup, now: Moment) -> Mapping[str, str]:
+        """The labels of the group's route, rendered on its alerts."""
+        alerts = [known.as_told(now) for known in group.members]
+        status = "firing" if any(alert.ends_at is None for alert in alerts) else "resolved"
+        notification = Notification(
+            receiver=group.route.receiver.name,
+            status=type(alerts[0].status(now))(status),
+            reason=Reason.UNKNOWN,
+            alerts=alerts,
+            group_labels=group.labels,
+            route_labels=group.route.labels,
+            group_key=group.key,
+            flushed_at=now,
+        )
+        message = self.templates.message(notification, external_url=self._external_url, now=now)
+        return message.route_labels
+
     def http_configs(self) -> Iterator[HttpConfig]:
         """Every HTTP client this configuration may want."""
         yield self.configuration.http_config
@@ -112,6 +132,25 @@ class ConfiguredSenders:
         }
         for route in routes.values():
             yield from route.receiver.integrations
+
+
+class SendersInForce:
+    """The senders and messages that delivery asks for (`delivery.ports`): those of the configuration in force."""
+
+    def __init__(self, senders: ConfiguredSenders) -> None:
+        self.current = senders
+
+    def sender(self, integration: Integration) -> Sender:
+        """The sender of this integration."""
+        return self.current.sender(integration)
+
+    def limits(self, integration: Integration) -> Limits | None:
+        """Its limits."""
+        return self.current.limits(integration)
+
+    def __call__(self, send: Send) -> Message:
+        """The message of a decision."""
+        return self.current(send)
 
 
 def _config(integration: Integration) -> IntegrationConfig:

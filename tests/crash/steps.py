@@ -32,13 +32,14 @@ class Step(NamedTuple):
 
 
 _DAEMON = "alertrouter.daemon:Daemon."
+_ROUTER = "alertrouter.live_router:LiveRouter."
 _ENGINE = "alertrouter.engine.engine:Engine."
 _DELIVERY = "alertrouter.delivery.deliver:Delivery."
 _ATTEMPTS = "alertrouter.delivery.attempts:Attempts."
 _JOURNAL = "alertrouter.store.journal:Journal."
 
 STEPS = (
-    Step("the bytes of a request are there", f"{_DAEMON}post_alerts", "call", 40),
+    Step("the bytes of a request are there", f"{_ROUTER}post_alerts", "call", 40),
     Step("alerts are in memory and not written", "alertrouter.intake:Intake.take", "return", 40),
     Step("changes are given to the journal", f"{_JOURNAL}write", "call", 60),
     Step("a transaction begins", "alertrouter.store.writer:Writer._commit", "call", 40),
@@ -52,7 +53,7 @@ STEPS = (
     Step("what a crash left is read again", "alertrouter.store.posted:_write", "call", 1),
     Step("what a crash left is written and not committed", "alertrouter.store.posted:_write", "return", 1),
     Step("what a crash left is committed", "alertrouter.store.posted:recover", "return", 1),
-    Step("a silence is about to be made", f"{_DAEMON}save_silence", "call", 5),
+    Step("a silence is about to be made", f"{_ROUTER}save_silence", "call", 5),
     Step("a silence is in force and not written", f"{_ENGINE}save_silence", "return", 5),
     Step("a silence is about to end", f"{_ENGINE}expire_silence", "return", 3),
     Step("groups are flushed", f"{_ENGINE}flush", "call", 20),
@@ -61,7 +62,9 @@ STEPS = (
     Step("messages wait for their turn", f"{_DELIVERY}start", "return", 20),
     Step("an intent is given to the journal", f"{_JOURNAL}intend", "return", 5),
     Step("an attempt begins", f"{_ATTEMPTS}_attempt", "call", 15),
-    Step("a message is about to be put into words", f"{_DAEMON}_message", "call", 15),
+    Step(
+        "a message is about to be put into words", "alertrouter.senders:SendersInForce.__call__", "call", 15
+    ),
     Step("a request is about to leave, or has left", f"{_ATTEMPTS}_send", "return", 30),
     Step("a receiver took a message", f"{_ATTEMPTS}_attempt_succeeded", "call", 15),
     Step("the log knows of a message and the disk does not", f"{_ENGINE}delivered", "return", 15),

@@ -67,9 +67,10 @@ def test_a_page_does_not_wait_for_a_clock_that_was_set(tmp_path: Path, by: Durat
                 Mode.FALLBACK,
             )
             running = asyncio.create_task(daemon.run())
-            await until(lambda: daemon.not_ready() is None)
+            await until(lambda: daemon.router is not None)
+            assert daemon.router is not None
             page = alert("A") | {"endsAt": "2100-01-01T00:00:00Z"}
-            await daemon.post_alerts(json.dumps([page]).encode())
+            await daemon.router.post_alerts(json.dumps([page]).encode())
             clock.ahead += by
             # It would wait for an hour, or never be told: the limit of a test is much less.
             await receiver.wait_for(1)
