@@ -290,7 +290,7 @@ def routes(count: int) -> Found:
     known = list(house.engine.known)
     with _Timed(len(known)) as routed:
         for labels in known:
-            house.engine.routes_of(labels)
+            house.engine.grouping.routes_of(labels)
     with _Timed(len(known)) as reloaded:
         house.engine.reconfigure(house.engine.routing, house.time)
     return {

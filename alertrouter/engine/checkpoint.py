@@ -115,7 +115,7 @@ def resume(engine: Engine, then: Checkpoint) -> None:
             updated_at=updated_at,
             timeout=timeout,
         )
-        known = Known(alert, engine.routes_of(labels))
+        known = Known(alert, engine.grouping.routes_of(labels))
         known.over = over
         engine.known[labels] = known_by_identity[labels.identity] = known
         engine.limit.count(labels.get("alertname", ""), known)

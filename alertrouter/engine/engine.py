@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from alertrouter.core import silence as silences
 from alertrouter.core.alert import merge
 from alertrouter.core.matcher_syntax import Mode
-from alertrouter.core.silence import InvalidSilence, Silence, SilenceNotFound, SilenceState
 from alertrouter.core.time import HOUR
+from alertrouter.engine import silencing
 from alertrouter.engine.changes import AlertTransition, Changes, SilenceChange, StoredState, Transition
 from alertrouter.engine.events import (
     EventSink,
@@ -19,16 +18,14 @@ from alertrouter.engine.events import (
     created,
     grouped,
 )
-from alertrouter.engine.flusher import Flusher, note_expired
-from alertrouter.engine.group import AggregationGroup
+from alertrouter.engine.flusher import Flusher
+from alertrouter.engine.grouping import Grouping
 from alertrouter.engine.inhibition import InhibitionIndex, Inhibitor
 from alertrouter.engine.known import Known
 from alertrouter.engine.limit import AlertnameLimit
-from alertrouter.engine.reroute import recognise, traces
-from alertrouter.engine.route_index import RouteIndex
-from alertrouter.engine.silence_size import silence_size
+from alertrouter.engine.reconfigure import reconfigure
+from alertrouter.engine.restore import restore
 from alertrouter.engine.silences import SilenceIndex
-from alertrouter.engine.slot import GroupId
 from alertrouter.engine.view import Suppression
 
 if TYPE_CHECKING:
@@ -38,12 +35,13 @@ if TYPE_CHECKING:
     from alertrouter.core.labels import Labels
     from alertrouter.core.notification import ReceiverDatum
     from alertrouter.core.reason import FailureReason
-    from alertrouter.core.route import Route
     from alertrouter.core.routing import Routing
+    from alertrouter.core.silence import Silence
     from alertrouter.core.time import Duration, Moment
     from alertrouter.engine.changes import LogEntry, MovedEnd
     from alertrouter.engine.decision import Flush, Quiet, Send
-    from alertrouter.engine.slot import Slot
+    from alertrouter.engine.group import AggregationGroup
+    from alertrouter.engine.slot import GroupId, Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +85,6 @@ class Engine:
         self.silence_index = SilenceIndex()
         self.limit = AlertnameLimit(self.settings.alertname_limit)
         self._moved: dict[Known, None] = {}
-        self._route_index = RouteIndex(routing.route)
-        self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
-        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
-        self._group_by_values: dict[tuple[Route, tuple[str | None, ...]], AggregationGroup] = {}
         self._events: EventSink | None = None
         self.inhibition = InhibitionIndex(routing.inhibition_rules)
         self.flusher = Flusher(
@@ -99,6 +93,7 @@ class Engine:
             retention=self.settings.retention,
             compat_strict=self.settings.compat_strict,
         )
+        self.grouping = Grouping(routing.route, self.group_by_id, self.flusher)
 
     # What the outside reads
 
@@ -153,7 +148,7 @@ class Engine:
 
     def watch(self, events: EventSink | None) -> None:
         """Put what happens from now on where a watcher finds it; None to stop. What is loaded did not happen now."""
-        self._events = self.flusher.events = events
+        self._events = self.flusher.events = self.grouping.events = events
 
     # Alerts
 
@@ -228,7 +223,7 @@ class Engine:
         labels = alert.labels
         if self.limit.is_on and not self._within_limit(labels, None, received, now):
             return None
-        known = self.known[labels] = Known(alert, self.routes_of(labels))
+        known = self.known[labels] = Known(alert, self.grouping.routes_of(labels))
         if self.limit.is_on:
             self.limit.count(labels.get("alertname", ""), known)
         if self._events is not None:
@@ -301,7 +296,7 @@ class Engine:
         self._observe(known, now)
         joined = False
         for route in known.routes:
-            joined |= self.put_in_group(known, route, changes, now)
+            joined |= self.grouping.join(known, route, changes, now)
         return joined
 
     def _observe(self, known: Known, now: Moment) -> None:
@@ -330,7 +325,7 @@ class Engine:
         if transition.kind is Transition.EXPIRED:
             return known
         if known is None:
-            known = self.known[alert.labels] = Known(alert, self.routes_of(alert.labels))
+            known = self.known[alert.labels] = Known(alert, self.grouping.routes_of(alert.labels))
         else:
             known.take(alert)
         known.over = alert.resolved(now)
@@ -343,59 +338,6 @@ class Engine:
         for group in known.groups:
             group.version += 1
         self._observe(known, now)
-
-    def routes_of(self, labels: Labels) -> tuple[Route, ...]:
-        """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
-        found = tuple(self._route_index.match(labels))
-        return self._route_sets.setdefault(found, found)
-
-    def retake_silence(self, silence: Silence, now: Moment) -> None:
-        """Take in a version of a silence as the record has it."""
-        self.silence_index.put(silence)
-        self.flusher.recheck_held(now)
-
-    def put_in_group(self, known: Known, route: Route, changes: Changes, now: Moment) -> bool:
-        """Make an alert a member of its group of this route; whether it was none before."""
-        group = self._group_for(known, route, changes, now)
-        joined = self.flusher.join(group, known)
-        if self._events is not None:
-            self._events.append(grouped(known, group, now))
-        if (
-            joined
-            and group.held
-            and known.ends_at > now
-            and self.flusher.hurry(group, now + route.group_wait)
-        ):
-            changes.groups.append(group.state())
-        return joined
-
-    def _group_for(self, known: Known, route: Route, changes: Changes, now: Moment) -> AggregationGroup:
-        """The group of this route in which the alert belongs; a new one if there is none."""
-        if route.group_by is None:
-            return self._group_of_labels(known, route, known.labels, changes, now)
-        key = (route, tuple(map(known.labels.get, route.group_by)))
-        group = self._group_by_values.get(key)
-        # A group that is removed while routes stay has no members.
-        if group is None or group.closing or not group.members:
-            if len(self._group_by_values) > 2 * len(self.group_by_id) + 100:
-                self._group_by_values.clear()
-            labels = route.group_labels(known.labels)
-            group = self._group_by_values[key] = self._group_of_labels(known, route, labels, changes, now)
-        return group
-
-    def _group_of_labels(
-        self, known: Known, route: Route, labels: Labels, changes: Changes, now: Moment
-    ) -> AggregationGroup:
-        group = self.group_by_id.get(GroupId(route.identity, labels))
-        if group is None or group.closing:
-            # An alert that is old already has waited long enough.
-            waits = known.starts_at + route.group_wait >= now
-            due = now + route.group_wait if waits else now
-            group = AggregationGroup(route, labels, created_at=now, due=due)
-            self.group_by_id[group.id] = group
-            self.flusher.schedule(group)
-            changes.groups.append(group.state())
-        return group
 
     def _tell_grouped(self, known: Known, now: Moment) -> None:
         assert self._events is not None
@@ -428,51 +370,24 @@ class Engine:
 
         ``fresh_id`` names a silence that is made. Raises ``InvalidSilence`` or ``SilenceNotFound``.
         """
-        silences.check(proposed, self.settings.mode)
-        changes = Changes()
-        previous = None
-        if proposed.id:
-            previous = self.silences.get(proposed.id)
-            if previous is None:
-                raise SilenceNotFound("silence not found")
-            if silences.may_update(previous, proposed, now):
-                saved = replace(proposed, updated_at=now)
-                self._check_size(saved)
-                self._keep_silence(saved, "updated", changes, now)
-                return saved, changes
-        saved = replace(proposed, id=fresh_id, starts_at=max(proposed.starts_at, now), updated_at=now)
-        limit = self.settings.max_silences
-        if limit > 0 and len(self.silences) + 1 > limit:
-            raise InvalidSilence(
-                f"exceeded maximum number of silences: {len(self.silences)} (limit: {limit})"
-            )
-        self._check_size(saved)
-        if previous is not None and previous.state(now) is not SilenceState.EXPIRED:
-            self._keep_silence(previous.expired_at(now), "expired", changes, now)
-        self._keep_silence(saved, "created", changes, now)
-        return saved, changes
+        versions = silencing.save(self.silences, proposed, self.settings, now, fresh_id)
+        return versions[-1].silence, self._keep_silences(versions, now)
 
     def expire_silence(self, silence_id: str, now: Moment) -> Changes:
         """End a silence now; one that is over stays as it is. Raises ``SilenceNotFound``."""
-        silence = self.silences.get(silence_id)
-        if silence is None:
-            raise SilenceNotFound("silence not found")
-        changes = Changes()
-        expired = silence.expired_at(now)
-        if expired is not silence:
-            self._keep_silence(expired, "expired", changes, now)
-        return changes
+        return self._keep_silences(silencing.expire(self.silences, silence_id, now), now)
 
-    def _check_size(self, silence: Silence) -> None:
-        limit = self.settings.max_silence_size
-        if limit > 0 and (size := silence_size(silence, self.settings.retention)) > limit:
-            raise InvalidSilence(f"silence exceeded maximum size: {size} bytes (limit: {limit} bytes)")
+    def _keep_silences(self, versions: list[SilenceChange], now: Moment) -> Changes:
+        for change in versions:
+            self.silence_index.put(change.silence)
+            if self._events is not None and change.action in _SILENCE_EVENTS:
+                self._events.append(_SILENCE_EVENTS[change.action](now, change.silence))
+            self.flusher.recheck_held(now)
+        return Changes(silences=versions)
 
-    def _keep_silence(self, silence: Silence, action: str, changes: Changes, now: Moment) -> None:
+    def retake_silence(self, silence: Silence, now: Moment) -> None:
+        """Take in a version of a silence as the record has it."""
         self.silence_index.put(silence)
-        changes.silences.append(SilenceChange(at=now, action=action, silence=silence))
-        if self._events is not None and action in _SILENCE_EVENTS:
-            self._events.append(_SILENCE_EVENTS[action](now, silence))
         self.flusher.recheck_held(now)
 
     # Time
@@ -548,102 +463,26 @@ class Engine:
 
     def reconfigure(self, routing: Routing, now: Moment) -> Changes:
         """Go on under another configuration: alerts, silences and log stay, groups follow their routes (D7, D8)."""
-        before = list(traces(self.routing.route))
-        routing = replace(routing, route=recognise(routing.route, before))
-        changes = Changes()
-        self._take_routing(routing)
-        routes = {route.identity: route for route in routing.route.walk()}
-        old_groups = list(self.group_by_id.values())
-        self.group_by_id.clear()
-        for group in old_groups:
-            route = routes.get(group.id.route)
-            if route is None or group.closing:
-                self._orphan(group, changes, now, close=group.closing or routing.close_orphaned_groups)
-                continue
-            self._follow(group, route, changes, now)
-        for known in self.known.values():
-            self._rejoin(known, changes, now)
-        for group in [g for g in self.group_by_id.values() if not g.members]:
-            self.flusher.remove(group, changes)
-        self.flusher.recheck_held(now)
-        return changes
+        return reconfigure(self, routing, now)
 
     def recognised(self, routing: Routing) -> None:
         """Go on under this configuration; what was routed by another is the caller's to route again."""
         self.routing = routing
-        self._route_index = RouteIndex(routing.route)
-        self._route_sets.clear()
-        self._group_by_values.clear()
+        self.grouping.take_routes(routing.route)
 
-    def _take_routing(self, routing: Routing) -> None:
+    def take_routing(self, routing: Routing) -> None:
+        """Go on under this configuration: alerts have its routes and inhibit by its rules, groups are the caller's."""
         self.recognised(routing)
         self.inhibition = InhibitionIndex(routing.inhibition_rules)
         for known in self.known.values():
             known.targets = None
-            known.routes = self.routes_of(known.labels)
+            known.routes = self.grouping.routes_of(known.labels)
             known.listing = None
             self.inhibition.observe(known)
         self.flusher.judge.reconfigured(self._suppression())
 
     def _suppression(self) -> Suppression:
         return Suppression(self.inhibition, self.silence_index, self.routing.time_intervals)
-
-    def _orphan(self, group: AggregationGroup, changes: Changes, now: Moment, *, close: bool) -> None:
-        for known in group.members:
-            known.leave(group)
-        if close and self.flusher.log.owes(group):
-            group.closing = True
-            self.group_by_id[group.id] = group
-            if not group.open:
-                group.due = now
-                self.flusher.schedule(group)
-        else:
-            self.flusher.remove(group, changes)
-
-    def _follow(self, group: AggregationGroup, route: Route, changes: Changes, now: Moment) -> None:
-        old = group.route
-        labels = group.labels
-        regrouped = next((k for k in group.members if route.group_labels(k.labels) != labels), None)
-        if regrouped is not None:
-            # The route groups by other labels now: its alerts find new groups.
-            for known in group.members:
-                known.leave(group)
-            self.flusher.remove(group, changes)
-            return
-        group.moves_to(route)
-        self.group_by_id[group.id] = group
-        group.version += 1
-        for known in [k for k in group.members if route not in k.routes]:
-            self.flusher.leave(group, known)
-        if self.settings.compat_strict:
-            self._restart_timer(group, now)
-        elif group.tick is None and old.group_wait != route.group_wait:
-            group.due = max(now, group.created_at + route.group_wait)
-        elif group.tick is not None and old.group_interval != route.group_interval:
-            group.due = max(now, group.tick + route.group_interval)
-        if not group.open:
-            self.flusher.schedule(group)
-        changes.groups.append(group.state())
-
-    def _restart_timer(self, group: AggregationGroup, now: Moment) -> None:
-        # Compat: with --compat.strict a reload makes every group anew, by the rule for new groups.
-        first = next(iter(group.members), None)
-        wait = group.route.group_wait
-        group.due = now if first is None or first.starts_at + wait < now else now + wait
-        group.tick = None
-        group.created_at = now
-
-    def _rejoin(self, known: Known, changes: Changes, now: Moment) -> None:
-        member_of = {group.id for group in known.groups}
-        for route in known.routes:
-            group_id = GroupId(route.identity, route.group_labels(known.labels))
-            # An alert that is over is told of where it was, and not brought up elsewhere.
-            if group_id in member_of:
-                continue
-            if known.ends_at > now:
-                self.put_in_group(known, route, changes, now)
-            else:
-                note_expired([known], changes, now)
 
     # Recovery
 
@@ -653,10 +492,6 @@ class Engine:
         ``end_grace``: by how much heartbeats may have moved an end without its being written; 0 after a clean stop.
         Flushes that came due meanwhile are spread over the next seconds. Returns what the start itself changed.
         """
-        from alertrouter.engine.restore import (
-            restore,
-        )  # restore drives the engine's own parts, so it imports them
-
         return restore(self, state, now, end_grace=end_grace)
 
     def stored_state(self, now: Moment) -> StoredState:

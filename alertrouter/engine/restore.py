@@ -65,7 +65,7 @@ class _Restore:
         engine = self._engine
         seen_at = self._state.seen_at
         for alert in self._state.alerts:
-            known = Known(alert, engine.routes_of(alert.labels))
+            known = Known(alert, engine.grouping.routes_of(alert.labels))
             # Heartbeats move ends that lie ahead; one that was past when it was reported is an end for good.
             if seen_at is not None and known.ends_at > max(seen_at, known.updated_at):
                 known.ends_at += self._end_grace
@@ -96,7 +96,7 @@ class _Restore:
                         self._flusher.join(group, known)
                 elif known.ends_at > self._now:
                     # The configuration changed meanwhile: a route that this alert never had.
-                    self._engine.put_in_group(known, route, self._changes, self._now)
+                    self._engine.grouping.join(known, route, self._changes, self._now)
 
     def _stored_group(
         self, known: Known, route: Route, stored: dict[GroupId, GroupState]

@@ -1,0 +1,85 @@
+"""Which routes handle an alert, and into which aggregation group of each it goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertrouter.engine.events import EventSink, grouped
+from alertrouter.engine.group import AggregationGroup
+from alertrouter.engine.route_index import RouteIndex
+from alertrouter.engine.slot import GroupId
+
+if TYPE_CHECKING:
+    from alertrouter.core.labels import Labels
+    from alertrouter.core.route import Route
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.changes import Changes
+    from alertrouter.engine.flusher import Flusher
+    from alertrouter.engine.known import Known
+
+
+class Grouping:
+    """Finds the groups of alerts in the engine's ``group_by_id``, and makes those that are missing."""
+
+    def __init__(self, root: Route, group_by_id: dict[GroupId, AggregationGroup], flusher: Flusher) -> None:
+        self.events: EventSink | None = None
+        self._group_by_id = group_by_id
+        self._flusher = flusher
+        self._route_index = RouteIndex(root)
+        self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
+        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
+        self._group_by_values: dict[tuple[Route, tuple[str | None, ...]], AggregationGroup] = {}
+
+    def take_routes(self, root: Route) -> None:
+        """Go by another routing tree."""
+        self._route_index = RouteIndex(root)
+        self._route_sets.clear()
+        self._group_by_values.clear()
+
+    def routes_of(self, labels: Labels) -> tuple[Route, ...]:
+        """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
+        found = tuple(self._route_index.match(labels))
+        return self._route_sets.setdefault(found, found)
+
+    def join(self, known: Known, route: Route, changes: Changes, now: Moment) -> bool:
+        """Make an alert a member of its group of this route; whether it was none before."""
+        group = self._group_for(known, route, changes, now)
+        joined = self._flusher.join(group, known)
+        if self.events is not None:
+            self.events.append(grouped(known, group, now))
+        if (
+            joined
+            and group.held
+            and known.ends_at > now
+            and self._flusher.hurry(group, now + route.group_wait)
+        ):
+            changes.groups.append(group.state())
+        return joined
+
+    def _group_for(self, known: Known, route: Route, changes: Changes, now: Moment) -> AggregationGroup:
+        """The group of this route in which the alert belongs; a new one if there is none."""
+        if route.group_by is None:
+            return self._group_of_labels(known, route, known.labels, changes, now)
+        key = (route, tuple(map(known.labels.get, route.group_by)))
+        group = self._group_by_values.get(key)
+        # A group that is removed while routes stay has no members.
+        if group is None or group.closing or not group.members:
+            if len(self._group_by_values) > 2 * len(self._group_by_id) + 100:
+                self._group_by_values.clear()
+            labels = route.group_labels(known.labels)
+            group = self._group_by_values[key] = self._group_of_labels(known, route, labels, changes, now)
+        return group
+
+    def _group_of_labels(
+        self, known: Known, route: Route, labels: Labels, changes: Changes, now: Moment
+    ) -> AggregationGroup:
+        group = self._group_by_id.get(GroupId(route.identity, labels))
+        if group is None or group.closing:
+            # An alert that is old already has waited long enough.
+            waits = known.starts_at + route.group_wait >= now
+            due = now + route.group_wait if waits else now
+            group = AggregationGroup(route, labels, created_at=now, due=due)
+            self._group_by_id[group.id] = group
+            self._flusher.schedule(group)
+            changes.groups.append(group.state())
+        return group
