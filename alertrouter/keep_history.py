@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import SECOND
+from alertrouter.memory import return_memory
 from alertrouter.store.errors import StoreError
 from alertrouter.store.indexing import next_chunk
 from alertrouter.store.retention import oldest, size
@@ -45,8 +46,8 @@ class HistoryKeeper:
         while True:
             await clock.sleep_until(clock.now() + _INDEX_EVERY)
             put_off = put_off + 1 if is_rushed() and put_off < _MOST_PUT_OFF else 0
-            if not put_off:
-                await self.index()
+            if not put_off and await self.index():
+                return_memory()
             if clock.now() >= sweep_at:
                 sweep_at = clock.now() + sweep_every
                 await self.sweep(clock.now())

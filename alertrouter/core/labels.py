@@ -131,15 +131,18 @@ class Labels(dict[str, str]):
 
 def pack(labels: Labels) -> PackedLabels:
     """Labels as a value that takes little memory; see ``unpack``."""
-    if not labels:
-        return _NOTHING
+    return (shared_names(labels), *labels.values()) if labels else _NOTHING
+
+
+def shared_names(labels: Labels) -> tuple[str, ...]:
+    """The names of these labels, in one object for all that have the same."""
     names = tuple(labels)
     known = _names.get(names)
     if known is None:
         if len(_names) >= _MOST_NAMES:
             _names.clear()
         known = _names[names] = names
-    return (known, *labels.values())
+    return known
 
 
 def unpack(packed: PackedLabels) -> Labels:

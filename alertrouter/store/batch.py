@@ -11,10 +11,10 @@ from sqlalchemy import delete, insert, literal_column, select
 from alertrouter.core.time import DAY, HOUR
 from alertrouter.engine.changes import Outcome, Transition
 from alertrouter.store import bulk, tables
-from alertrouter.store.backlog import Deferred
+from alertrouter.store.backlog import defer
 from alertrouter.store.milestones import milestone_row
 from alertrouter.store.rows.action import action_row
-from alertrouter.store.rows.alert import alert_row, end_row, transition_row
+from alertrouter.store.rows.alert import alert_row, end_row, rows_of_deferred, transition_row
 from alertrouter.store.rows.columns import json_text, plain, signed
 from alertrouter.store.rows.decision import attempt_row, decision_row, renewal_row
 from alertrouter.store.rows.group import flush_row, group_id, group_name_row, group_row, slot_id
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.changes import Changes, GroupState, MovedEnd, RenewalRecord, StoredState
     from alertrouter.engine.milestones import Milestone
     from alertrouter.engine.slot import GroupId, Slot
-    from alertrouter.store.backlog import PostedBody
+    from alertrouter.store.backlog import Deferred, PostedBody
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.history import Action
     from alertrouter.store.rows.columns import Row
@@ -190,16 +190,15 @@ class Batch:
         deque(islice(self._numbers, lines - 1), maxlen=0)
         self._posted.append(posted_row(number, posted, lines))
         self._add_groups(changes.groups)
-        return Deferred(number, changes.alerts, changes.transitions, len(posted.body))
+        return defer(number, posted.at, changes.alerts, len(posted.body))
 
     def include(self, requests: Iterable[Deferred]) -> None:
         """The alerts of requests that were posted before anything in this batch happened, with the numbers they got."""
-        for number, alerts, transitions, _ in requests:
-            self._taken_apart.append(number)
-            for line, transition in enumerate(transitions, start=number):
-                self.transitions.append((line, *transition_row(transition)))
-            for alert in alerts:
-                self._put_alert(alert)
+        for request in requests:
+            self._taken_apart.append(request.number)
+            for transition, row in rows_of_deferred(request):
+                self.transitions.append(transition)
+                self._put_alert(row)
 
     def leave_out(self, requests: Iterable[Deferred]) -> None:
         """What was posted and cannot be written as rows goes."""
@@ -230,12 +229,11 @@ class Batch:
             if transition.kind is Transition.COLLECTED:
                 collected_at[transition.alert.labels] = transition.at
         for alert in changes.alerts:
-            self._put_alert(alert)
+            self._put_alert(alert_row(alert))
         for labels in changes.collected_alerts:
             self._collect(labels, collected_at.get(labels, now))
 
-    def _put_alert(self, alert: Alert) -> None:
-        row = alert_row(alert)
+    def _put_alert(self, row: Row) -> None:
         identity = row[0]
         self._alerts[identity] = row
         self._collected.pop(identity, None)

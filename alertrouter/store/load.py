@@ -77,7 +77,7 @@ def _load(database: Database) -> Loaded:
         posted = reader.values(tables.posted, read_posted)
         if posted:
             latest = {each.labels: each for each in alerts}
-            latest.update((each.labels, each) for request in posted for each in request.alerts)
+            latest.update((each.labels, each) for request in posted for each in request)
             alerts = list(latest.values())
         meta: dict[str, Moment] = {row[0]: row[1] for row in reader.raw(tables.meta)}
         loaded.state = StoredState(

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exc, select
 
 from alertrouter.core.time import EARLIEST, LATEST
-from alertrouter.engine.changes import AlertTransition, Transition
 from alertrouter.report import alert_of, read_report
 from alertrouter.store import tables
-from alertrouter.store.backlog import Deferred, PostedBody
+from alertrouter.store.backlog import PostedBody, defer
 from alertrouter.store.batch import Batch, Statements
 from alertrouter.store.errors import UnstorableError
 from alertrouter.store.rows.columns import BadRowError
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from alertrouter.core.alert import Alert
     from alertrouter.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -73,9 +73,9 @@ def _recover(database: Database, connection: Connection, statements: Statements)
             at_most = 1
 
 
-def read_posted(row: Sequence[Any]) -> Deferred:
-    """What a row of ``posted`` stands for. Raises BadRowError."""
-    number, at, resolve_timeout, lines, places, body = row
+def read_posted(row: Sequence[Any]) -> list[Alert]:
+    """The alerts that a row of ``posted`` stands for. Raises BadRowError."""
+    _, at, resolve_timeout, lines, places, body = row
     try:
         posted = PostedBody(bytes(body), at, resolve_timeout, places_of(places))
         alerts = _alerts_of(posted)
@@ -83,21 +83,19 @@ def read_posted(row: Sequence[Any]) -> Deferred:
         raise BadRowError(f"what was posted cannot be read: {error}") from None
     if len(alerts) != lines:
         raise BadRowError(f"what was posted has {len(alerts)} alerts instead of {lines}")
-    return Deferred(number, [each.alert for each in alerts], alerts, len(body))
+    return alerts
 
 
-def _alerts_of(posted: PostedBody) -> list[AlertTransition]:
+def _alerts_of(posted: PostedBody) -> list[Alert]:
     body, at, resolve_timeout, places = posted
     if not EARLIEST <= at + resolve_timeout <= LATEST:
         raise ValueError("the moment is none")
     raw = decode_alerts(body)
-    lines = []
+    alerts = []
     for each in [raw[place] for place in places] if places else raw:
         report = read_report(each, b"", b"", read_moment(each.startsAt), read_moment(each.endsAt))
-        alert = alert_of(report, at, resolve_timeout)
-        kind = Transition.RESOLVED if alert.resolved(at) else Transition.FIRED
-        lines.append(AlertTransition(at=at, kind=kind, alert=alert))
-    return lines
+        alerts.append(alert_of(report, at, resolve_timeout))
+    return alerts
 
 
 def _oldest(connection: Connection, at_most: int) -> list[Sequence[Any]]:
@@ -110,12 +108,12 @@ def _write(connection: Connection, statements: Statements, found: Sequence[Seque
     readable = []
     for row in found:
         try:
-            readable.append(read_posted(row))
+            readable.append(defer(row[0], row[1], read_posted(row), len(row[-1])))
         except BadRowError as error:
             _give_up(connection, row, str(error))
     batch.include(readable)
     batch.write(connection, statements)
-    return sum(len(each.alerts) for each in readable)
+    return sum(len(each.labels) for each in readable)
 
 
 def _give_up(connection: Connection, row: Sequence[Any], why: str) -> None:

@@ -21,9 +21,10 @@ from alertrouter.store.rows.columns import (
 from alertrouter.wire import share_texts, shared_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from alertrouter.core.time import Moment
+    from alertrouter.store.backlog import Deferred
 
 # Alerts that were posted together have their moments in common.
 _MOST_MOMENTS = 10_000
@@ -43,6 +44,21 @@ def alert_row(alert: Alert) -> Row:
         alert.starts_offset,
         alert.ends_offset,
     )
+
+
+def rows_of_deferred(request: Deferred) -> Iterator[tuple[Row, Row]]:
+    """For each alert of the request its row of ``alert_transitions``, with the number, and that of ``alerts``."""
+    number, at, _, labels, _, _, *moments_and_more = request
+    fired, resolved = Transition.FIRED.value, Transition.RESOLVED.value
+    for line, (own, others, starts_at, ends_at, url, *rest) in enumerate(
+        zip(labels, request.annotations, *moments_and_more, strict=True), start=number
+    ):
+        identity = signed(own.identity)
+        kind = fired if ends_at > at else resolved
+        yield (
+            (line, at, identity, kind, starts_at, ends_at, None),
+            (identity, json_text(own), json_text(others), starts_at, ends_at, at, plain(url), *rest),
+        )
 
 
 class AlertReader:
