@@ -226,12 +226,13 @@ class Daemon:
                 checkpoint=then,
                 seen_at=state.seen_at,
                 end_grace=grace,
+                cut_off=state.intents,
             )
         )
         keep()
         gc.enable()
         self._run_loops(memory, stack)
-        return replace(state, alerts=(), groups=(), entries=(), silences=(), intents=())
+        return replace(state, alerts=(), groups=(), entries=(), silences=(), intents={})
 
     def _engine_for(self, configuration: Configuration) -> Engine:
         settings = self.settings

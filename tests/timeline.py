@@ -124,6 +124,7 @@ class Attempt:
     to: str
     send: Send
     answer: Answer
+    life: int = 1
 
 
 @dataclass
@@ -134,7 +135,7 @@ class Remembered:
     groups: dict[GroupId, GroupState] = field(default_factory=dict)
     entries: dict[Slot, LogEntry] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
-    intents: dict[Slot, None] = field(default_factory=dict)
+    intents: dict[Slot, Moment] = field(default_factory=dict)
     transitions: list[AlertTransition] = field(default_factory=list)
     decisions: list[DecisionRecord] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -172,7 +173,7 @@ class Remembered:
             groups=list(self.groups.values()),
             entries=list(self.entries.values()),
             silences=list(self.silences.values()),
-            intents=list(self.intents),
+            intents=dict(self.intents),
             seen_at=seen_at,
         )
 
@@ -253,15 +254,17 @@ class Timeline:
         self._events: list[tuple[Moment, int, Callable[[], None]]] = []
         self._count = 0
         self._silences = 0
-        self._begun(seen_at=None)
+        self._begun(None, {})
         timelines.append(self)
 
-    def _begun(self, seen_at: Moment | None) -> None:
+    def _begun(self, seen_at: Moment | None, cut_off: Mapping[Slot, Moment]) -> None:
         self.lives += 1
         then = checkpoint(self.engine, self.now)
         assert then is not None, "no group closes at a start"
         self.store.note(Reconfigured(at=self.now, routing=self.engine.routing))
-        self.store.note(Started(at=self.now, settings=self.settings, checkpoint=then, seen_at=seen_at))
+        self.store.note(
+            Started(at=self.now, settings=self.settings, checkpoint=then, seen_at=seen_at, cut_off=cut_off)
+        )
 
     # Moving on
 
@@ -305,7 +308,7 @@ class Timeline:
         for by, count in flush.suppressed.items():
             self.suppressed[by] = self.suppressed.get(by, 0) + count
         for send in flush.sends:
-            self.store.intents[send.slot] = None
+            self.store.intents[send.slot] = self.now
             self._attempt(self.engine, send, 1)
 
     def _attempt(self, engine: Engine, send: Send, number: int) -> None:
@@ -320,7 +323,7 @@ class Timeline:
             self.store.note(RenewalRecord(self.now, send.slot))
         to = receiver_name(current)
         answer = self.answers(to, seconds(self.now))
-        self.attempts.append(Attempt(seconds(self.now), to, current, answer))
+        self.attempts.append(Attempt(seconds(self.now), to, current, answer, self.lives))
         begun = self.now
         if answer.kind == "hang":
             self._later(current.deadline, lambda: self._give_up(engine, current, number))
@@ -490,9 +493,9 @@ class Timeline:
         seen_at = self.now
         if down_since is not None:
             seen_at = max(moment(down_since), min(self.now, moment_of(self.store.events[-1])))
-        changes = self.engine.load(self.store.state(seen_at), self.now, end_grace=moment(end_grace))
-        self.store.apply(changes)
-        self._begun(seen_at)
+        state = self.store.state(seen_at)
+        self.store.apply(self.engine.load(state, self.now, end_grace=moment(end_grace)))
+        self._begun(seen_at, state.intents)
         return self
 
     # Looking

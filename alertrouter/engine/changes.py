@@ -212,7 +212,7 @@ class StoredState:
     """What the store remembers, as a start needs it.
 
     ``alerts``: all that were not collected. ``seen_at``: the last moment the store is known to have been
-    followed; None for an empty one. ``intents``: sends that were begun and whose outcome nobody wrote. What there is of
+    followed; None for an empty one. ``intents``: sends that were begun, and when, whose outcome nobody wrote. What there is of
     rules is the evaluator's: the engine neither asks for it nor fills it in.
     """
 
@@ -220,7 +220,7 @@ class StoredState:
     groups: Sequence[GroupState] = ()
     entries: Sequence[LogEntry] = ()
     silences: Sequence[Silence] = ()
-    intents: Sequence[Slot] = ()
+    intents: Mapping[Slot, Moment] = field(default_factory=dict)
     rule_alerts: Sequence[StoredRuleAlert] = ()
     rule_groups: Sequence[EvaluatedGroup] = ()
     seen_at: Moment | None = None

@@ -501,7 +501,9 @@ class Engine:
             groups=[group.state() for group in self.group_by_id.values()],
             entries=list(self.entries.values()),
             silences=list(self.silences.values()),
-            intents=list(chain.from_iterable(group.open for group in self.group_by_id.values())),
+            intents=dict.fromkeys(
+                chain.from_iterable(group.open for group in self.group_by_id.values()), now
+            ),
             seen_at=now,
         )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Duration, Moment
     from alertrouter.engine.checkpoint import Checkpoint
     from alertrouter.engine.engine import EngineSettings
+    from alertrouter.engine.slot import Slot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +31,8 @@ class Started:
     """A process began, and had loaded what was remembered: the engine is as the checkpoint says.
 
     ``seen_at`` is the last moment the store is known to have been followed before, None for an empty store, and
-    ``end_grace`` what was added to the ends of alerts.
+    ``end_grace`` what was added to the ends of alerts. ``cut_off``: the messages that were on their way when a process ended,
+    and when they were begun; nobody knows whether they arrived.
     """
 
     at: Moment
@@ -36,6 +40,7 @@ class Started:
     checkpoint: Checkpoint
     seen_at: Moment | None = None
     end_grace: Duration = 0
+    cut_off: Mapping[Slot, Moment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,10 @@
 A message names everybody in its group. Where nothing was due, a line names only those of whom something else is true than
 before (`DecisionRecord`), and a flush in which nothing is true that was not true before leaves no line. So what became of
 an alert in a flush follows from the lines up to then.
+
+Nor does a message leave a line that was on its way when the process ended: who was in it is known to nobody, and the next
+start tells that it was (``Started.cut_off``). Up to that start the record is the same as if the flush had had nothing to say,
+and so it stays when the process ended before it had written that a message was to be sent, which means that none was.
 """
 
 from __future__ import annotations
@@ -149,45 +153,48 @@ class Flushes:
     def __init__(self) -> None:
         self.done: list[FlushEnds] = []
         self._ends = Ends()
-        # The last flushes of this process and of the one before, by their places.
+        # The flushes of this process whose line may come, and the last one of each integration, by their places.
         self._open: dict[tuple[Slot, Moment], int] = {}
-        self._cut_off: dict[Slot, int] = {}
+        self._last: dict[Slot, int] = {}
 
     def flushed(self, slot: Slot, tick: Moment, members: Iterable[int]) -> None:
         """A group was flushed."""
-        self._open[slot, tick] = len(self.done)
+        self._open[slot, tick] = self._last[slot] = len(self.done)
         self.done.append(FlushEnds(slot, tick, {each: self._ends.end(slot, each) for each in members}))
 
     def happened(self, event: object) -> None:
         """The next event of the record."""
         ends = self._ends.happened(event)
         if isinstance(event, Started):
-            self._cut_off = {slot: place for (slot, _), place in self._open.items()}
+            for slot, begun_at in event.cut_off.items():
+                self._cut_off(slot, begun_at)
             self._open.clear()
+            self._last.clear()
         elif isinstance(event, DecisionRecord):
             self._close(event, ends)
 
     def _close(self, line: DecisionRecord, ends: Mapping[int, End]) -> None:
         place = self._open.get((line.slot, line.tick))
-        if place is not None:
-            flush = self.done[place]
-            # A message names everybody; who was a member and is not named has left while it was on its way.
-            gone = End(NotSent.ROUTE_GONE, (), line)
-            whole = line.outcome is not Outcome.NOT_SENT or line.reason is not None
-            self.done[place] = flush._replace(
-                line=line,
-                ends={
-                    each: ends.get(each, gone) if whole else self._ends.end(line.slot, each)
-                    for each in flush.ends
-                },
-            )
-        if line.possible_duplicate and (place := self._cut_off.pop(line.slot, None)) is not None:
-            flush = self.done[place]
-            if flush.line is None:
-                unknown = End(NotSent.UNKNOWN)
-                self.done[place] = flush._replace(
-                    ends={
-                        each: unknown if end.why_not is NotSent.DEDUPLICATED else end
-                        for each, end in flush.ends.items()
-                    }
-                )
+        if place is None:
+            return
+        flush = self.done[place]
+        # A message names everybody; who was a member and is not named has left while it was on its way.
+        gone = End(NotSent.ROUTE_GONE, (), line)
+        whole = line.outcome is not Outcome.NOT_SENT or line.reason is not None
+        self.done[place] = flush._replace(
+            line=line,
+            ends={
+                each: ends.get(each, gone) if whole else self._ends.end(line.slot, each)
+                for each in flush.ends
+            },
+        )
+
+    def _cut_off(self, slot: Slot, begun_at: Moment) -> None:
+        """A message was on its way when the process ended: while it is, its group is not flushed again."""
+        place = self._last.get(slot)
+        if place is None:
+            return
+        flush = self.done[place]
+        # A later flush without a line: the message was of a process before that one.
+        if flush.line is None and flush.tick <= begun_at:
+            self.done[place] = flush._replace(ends=dict.fromkeys(flush.ends, End(NotSent.UNKNOWN)))

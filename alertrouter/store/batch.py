@@ -318,12 +318,11 @@ class Batch:
         """Whatever the database holds, this is the state: it is written as a whole. How many could not be."""
         self._forget_state()
         self._whole = True
-        begun_at = state.seen_at or 0
         return (
             _gather(state.alerts, alert_row, self._alerts)
             + _gather(state.groups, group_row, self._groups)
             + _gather(state.entries, entry_row, self._entries)
-            + _gather(state.intents, lambda slot: intent_row(slot, begun_at), self._intents)
+            + _gather(state.intents.items(), lambda intent: intent_row(*intent), self._intents)
             + _gather(state.silences, silence_row, self._silences)
             + _gather(state.rule_alerts, rule_alert_row, self._rule_alerts)
             + _gather(state.rule_groups, rule_group_row, self._rule_groups)

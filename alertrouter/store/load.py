@@ -85,7 +85,7 @@ def _load(database: Database) -> Loaded:
             groups=reader.values(tables.groups, to_group),
             entries=reader.values(tables.notification_log, to_entry),
             silences=reader.values(tables.silences, to_silence),
-            intents=reader.values(tables.intents, to_intent),
+            intents=dict(reader.values(tables.intents, to_intent)),
             rule_alerts=reader.values(tables.rule_alerts, lambda row: to_rule_alert(row, alert_reader)),
             rule_groups=reader.values(tables.rule_groups, to_rule_group),
             seen_at=meta.get("seen_at"),

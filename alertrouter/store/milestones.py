@@ -125,6 +125,7 @@ class _Begin(msgspec.Struct):
     seen_at: int | None
     end_grace: int
     checkpoint: _Checkpoint
+    cut_off: list[tuple[_Slot, int]] = []
 
 
 _decode = msgspec.json.Decoder(_Begin).decode
@@ -136,10 +137,9 @@ def milestone_row(milestone: Milestone) -> Row:
         case Reconfigured():
             return (milestone.at, RECONFIGURED, routing_form(milestone.routing))
         case Started():
-            begin = _begin(milestone.settings, milestone.checkpoint, milestone.seen_at, milestone.end_grace)
-            return (milestone.at, STARTED, begin)
+            return (milestone.at, STARTED, _begin(milestone))
         case Checkpointed():
-            return (milestone.at, CHECKPOINTED, _begin(milestone.settings, milestone.checkpoint, None, 0))
+            return (milestone.at, CHECKPOINTED, _begin(milestone))
         case Stopped():
             return (milestone.at, STOPPED, None)
         case Maintained():
@@ -177,24 +177,32 @@ def to_milestone(row: Sequence[Any]) -> Milestone:
         return Checkpointed(at=at, settings=settings, checkpoint=checkpoint)
     if kind == STARTED:
         return Started(
-            at=at, settings=settings, checkpoint=checkpoint, seen_at=form.seen_at, end_grace=form.end_grace
+            at=at,
+            settings=settings,
+            checkpoint=checkpoint,
+            seen_at=form.seen_at,
+            end_grace=form.end_grace,
+            cut_off={_to_slot(slot): begun_at for slot, begun_at in form.cut_off},
         )
     raise BadRowError(f"a milestone of an unknown kind: {kind!r}")
 
 
-def _begin(settings: EngineSettings, checkpoint: Checkpoint, seen_at: int | None, end_grace: int) -> bytes:
-    return deflated(
-        _Begin(
-            started_at=settings.started_at,
-            start_delay=settings.start_delay,
-            retention=settings.retention,
-            mode=settings.mode.value,
-            compat_strict=settings.compat_strict,
-            seen_at=seen_at,
-            end_grace=end_grace,
-            checkpoint=_form(checkpoint),
-        )
+def _begin(milestone: Started | Checkpointed) -> bytes:
+    settings = milestone.settings
+    begin = _Begin(
+        started_at=settings.started_at,
+        start_delay=settings.start_delay,
+        retention=settings.retention,
+        mode=settings.mode.value,
+        compat_strict=settings.compat_strict,
+        seen_at=None,
+        end_grace=0,
+        checkpoint=_form(milestone.checkpoint),
     )
+    if isinstance(milestone, Started):
+        begin.seen_at, begin.end_grace = milestone.seen_at, milestone.end_grace
+        begin.cut_off = [(_slot(slot), begun_at) for slot, begun_at in milestone.cut_off.items()]
+    return deflated(begin)
 
 
 def _form(checkpoint: Checkpoint) -> _Checkpoint:

@@ -20,6 +20,7 @@ from alertrouter.engine.changes import (
     RenewalRecord,
     SilenceChange,
 )
+from alertrouter.engine.milestones import Started
 from alertrouter.insight.record import Lapsed, RecordError
 from alertrouter.insight.store_record import StoreRecord
 from alertrouter.insight.verify import verify
@@ -138,6 +139,20 @@ def test_what_was_written_is_the_record(
     assert list(map(bare, found)) == list(map(bare, t.record().events(0, LATEST)))
     assert not verdict.differing, verdict.differences
     assert verdict.transitions == sum(isinstance(event, AlertTransition) for event in found)
+
+
+def test_a_start_tells_which_messages_the_end_of_a_process_cut_off(store: Store) -> None:
+    stored = Stored(store)
+    t = Timeline(store=stored, answers=lambda _to, _at: Answer(after=20))
+    t.at(0).fire("A")
+    t.at(40).stop().restart(down_since=35)
+    t.until(100)
+    stored.write(t)
+
+    with store.reader() as connection:
+        starts = [e for e in StoreRecord(connection, "test").events(0, LATEST) if isinstance(e, Started)]
+    (message,) = [send.slot for _, send in t.messages]
+    assert [start.cut_off for start in starts] == [{}, {message: 30 * SECOND}]
 
 
 def test_a_database_without_a_checkpoint_says_so(store: Store) -> None:

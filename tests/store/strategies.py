@@ -18,7 +18,7 @@ from alertrouter.core.rule_state import (
     StoredRuleAlert,
 )
 from alertrouter.core.silence import Silence
-from alertrouter.core.time import EARLIEST, LATEST
+from alertrouter.core.time import EARLIEST, LATEST, Moment
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import (
     AlertTransition,
@@ -210,7 +210,7 @@ class Remembered:
     groups: dict[GroupId, GroupState] = field(default_factory=dict)
     entries: dict[Slot, LogEntry] = field(default_factory=dict)
     silences: dict[str, Silence] = field(default_factory=dict)
-    intents: dict[Slot, None] = field(default_factory=dict)
+    intents: dict[Slot, Moment] = field(default_factory=dict)
     rule_alerts: dict[tuple[int, Labels], StoredRuleAlert] = field(default_factory=dict)
     rule_groups: dict[str, EvaluatedGroup] = field(default_factory=dict)
 
@@ -250,7 +250,7 @@ class Remembered:
             groups=list(self.groups.values()),
             entries=list(self.entries.values()),
             silences=list(self.silences.values()),
-            intents=list(self.intents),
+            intents=dict(self.intents),
             rule_alerts=list(self.rule_alerts.values()),
             rule_groups=list(self.rule_groups.values()),
         )
@@ -263,7 +263,7 @@ class Remembered:
             {group.id: group for group in state.groups},
             {entry.slot: entry for entry in state.entries},
             {silence.id: silence for silence in state.silences},
-            dict.fromkeys(state.intents),
+            dict(state.intents),
             {(each.rule, each.alert.labels): each for each in state.rule_alerts},
             {group.key: group for group in state.rule_groups},
         )

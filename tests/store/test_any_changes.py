@@ -94,7 +94,7 @@ def _expect(expected: Remembered, step: Changes | list[Alert] | Slot | RuleChang
         case Changes():
             expected.add(step)
         case Slot():
-            expected.intents[step] = None
+            expected.intents[step] = NOW
         case RuleChanges():
             expected.add_rules(step)
         case ends:

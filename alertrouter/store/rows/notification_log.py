@@ -73,6 +73,6 @@ def intent_row(slot: Slot, begun_at: Moment) -> Row:
     return (*slot_columns(slot), begun_at)
 
 
-def to_intent(row: Sequence[Any]) -> Slot:
+def to_intent(row: Sequence[Any]) -> tuple[Slot, Moment]:
     """Of a row of ``intents``. Raises BadRowError."""
-    return to_slot(row[:5])
+    return to_slot(row[:5]), require(row[5], int)
