@@ -39,10 +39,10 @@ from alertrouter.prepared import ConfigurationFile
 from alertrouter.senders import SendersInForce
 from alertrouter.serve import Server, event_loop, tls_of
 from alertrouter.startup import FatalError, check, log_advice, matcher_mode
+from alertrouter.store.entry import JournalSettings
 from alertrouter.store.errors import StoreError
 from alertrouter.store.journal import Journal
 from alertrouter.store.store import Store
-from alertrouter.store.writer import JournalSettings
 from alertrouter.templating.errors import TemplateError
 from alertrouter.tracing.manager import Tracing
 

@@ -32,9 +32,10 @@ from alertrouter.engine.changes import AlertTransition, Changes, DecisionRecord,
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.insight import past
 from alertrouter.store import Store
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
 from alertrouter.store.indexing import next_chunk
 from alertrouter.store.retention import size
+from alertrouter.store.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

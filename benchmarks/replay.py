@@ -27,8 +27,9 @@ from alertrouter.insight.difference import compare
 from alertrouter.insight.store_record import StoreRecord
 from alertrouter.insight.verify import verify
 from alertrouter.store import Store
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
 from alertrouter.store.reading import reading
+from alertrouter.store.statements import Statements
 
 WEEK = 7 * DAY
 NAMES = 200

@@ -8,12 +8,13 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from alertrouter.engine.changes import Changes, SilenceChange
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
 from alertrouter.store.database import Database, locate
 from alertrouter.store.errors import StoreError
 from alertrouter.store.load import last_number, load
 from alertrouter.store.posted import recover
 from alertrouter.store.schema import upgrade
+from alertrouter.store.statements import Statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,11 +6,11 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import delete, insert, literal_column, select
+from sqlalchemy import delete, insert, select
 
-from alertrouter.core.time import DAY, HOUR
+from alertrouter.core.time import HOUR
 from alertrouter.engine.changes import Outcome, Transition
-from alertrouter.store import bulk, tables
+from alertrouter.store import tables
 from alertrouter.store.backlog import defer
 from alertrouter.store.milestones import milestone_row
 from alertrouter.store.rows.action import action_row
@@ -22,11 +22,12 @@ from alertrouter.store.rows.notification_log import entry_row, intent_row
 from alertrouter.store.rows.posted import posted_row
 from alertrouter.store.rows.rule import rule_alert_id, rule_alert_row, rule_group_id, rule_group_row
 from alertrouter.store.rows.silence import silence_row, silence_version_row
+from alertrouter.store.statements import STATE, Statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from sqlalchemy import Connection, Dialect, Table
+    from sqlalchemy import Connection, Table
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.labels import Labels
@@ -42,77 +43,6 @@ if TYPE_CHECKING:
     from alertrouter.store.rows.columns import Row
 
 _Value = TypeVar("_Value")
-
-
-class Statements:
-    """The statements a batch needs, in one dialect."""
-
-    def __init__(self, dialect: Dialect) -> None:
-        self.put = {
-            table: bulk.replacement(dialect, table)
-            for table in (
-                tables.alerts,
-                tables.alert_ends,
-                tables.groups,
-                tables.notification_log,
-                tables.intents,
-                tables.silences,
-                tables.rule_alerts,
-                tables.rule_groups,
-                tables.meta,
-            )
-        }
-        self.append = {
-            table: bulk.insertion(dialect, table, with_number=True)
-            for table in (
-                tables.alert_transitions,
-                tables.flushes,
-                tables.renewals,
-                tables.decisions,
-                tables.attempts,
-                tables.silence_versions,
-                tables.reloads,
-                tables.milestones,
-                tables.actions,
-            )
-        }
-        for table in (tables.history_chunks, tables.history_labels, tables.posted):
-            self.append[table] = bulk.insertion(dialect, table)
-        self.delete = {
-            table: bulk.deletion(dialect, next(iter(table.primary_key)))
-            for table in (
-                tables.alerts,
-                tables.alert_ends,
-                tables.groups,
-                tables.notification_log,
-                tables.intents,
-                tables.silences,
-                tables.rule_alerts,
-                tables.rule_groups,
-                tables.meta,
-                tables.posted,
-            )
-        }
-        names = bulk.upsert(dialect, tables.group_names)
-        stored, fresh = tables.group_names.c, names.excluded
-        self.name_groups = bulk.multiplied(
-            dialect,
-            names.on_conflict_do_update(
-                index_elements=[stored.id],
-                set_={"used_at": fresh.used_at, "group_key": fresh.group_key},
-                # A name that is used all day is written once a day.
-                where=(fresh.used_at > stored.used_at + literal_column(str(DAY)))
-                | ((fresh.group_key != stored.group_key) & (fresh.group_key != literal_column("''"))),
-            ),
-        )
-        past = bulk.upsert(dialect, tables.past_alerts)
-        self.remember_labels = bulk.multiplied(
-            dialect,
-            past.on_conflict_do_update(
-                index_elements=[tables.past_alerts.c.identity],
-                set_={"collected_at": past.excluded.collected_at},
-            ),
-        )
 
 
 class Batch:
@@ -440,19 +370,6 @@ class Batch:
             for identity in list(islice(self._ends, self._ends_due)):
                 del self._ends[identity]
 
-
-#: The tables that hold what is current.
-STATE = (
-    tables.alerts,
-    tables.alert_ends,
-    tables.groups,
-    tables.notification_log,
-    tables.intents,
-    tables.silences,
-    tables.rule_alerts,
-    tables.rule_groups,
-    tables.posted,
-)
 
 _ENDS_AN_INTENT = {Outcome.SENT, Outcome.FAILED, Outcome.LOGGED}
 

@@ -18,9 +18,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import LATEST, SECOND
+from alertrouter.store.entry import Entry, JournalSettings, Post, State, Stop, Sweep, Write, fail
 from alertrouter.store.errors import StoreError
 from alertrouter.store.rows.group import slot_id
-from alertrouter.store.writer import Entry, JournalSettings, Post, State, Stop, Sweep, Write, Writer, fail
+from alertrouter.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -15,10 +15,11 @@ from alertrouter.core.time import EARLIEST, LATEST
 from alertrouter.report import alert_of, read_report
 from alertrouter.store import tables
 from alertrouter.store.backlog import PostedBody, defer
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
 from alertrouter.store.errors import UnstorableError
 from alertrouter.store.rows.columns import BadRowError
 from alertrouter.store.rows.posted import places_of
+from alertrouter.store.statements import Statements
 from alertrouter.wire import SchemaError, decode_alerts, read_moment
 
 if TYPE_CHECKING:

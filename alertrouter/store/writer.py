@@ -6,95 +6,32 @@ import logging
 import math
 import queue
 import time
-from dataclasses import dataclass, field
-from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 from alertrouter.core.time import SECOND
 from alertrouter.store.backlog import Backlog
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
+from alertrouter.store.entry import Entry, Post, State, Stop, Sweep, Write, fail, succeed, waiting
 from alertrouter.store.errors import DamagedError, StoreError, UnstorableError
+from alertrouter.store.gathered import Gathered
 from alertrouter.store.retention import delete_before
+from alertrouter.store.statements import Statements
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
 
     from sqlalchemy import Connection
 
     from alertrouter.clock import Clock
-    from alertrouter.core.time import Duration, Moment
-    from alertrouter.engine.changes import Changes, StoredState
-    from alertrouter.store.backlog import Deferred, PostedBody
+    from alertrouter.core.time import Moment
+    from alertrouter.engine.changes import StoredState
+    from alertrouter.store.backlog import Deferred
     from alertrouter.store.journal import Journal
     from alertrouter.store.rows.columns import Row
     from alertrouter.store.store import Store
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalSettings:
-    """``write_behind``: how late an end that a heartbeat moved may be written. ``stamp``: how often it is noted that
-    the store is followed, when nothing else is written. ``retry``: how often a failing database is tried. ``patience``:
-    how long a send waits for its intent to be written.
-
-    Requests that bring so many new alerts at a time (``defer_from``) are written as they came, and the rows of their alerts
-    once none has come for ``quiet``. What is put off so is at most ``most_deferred`` alerts, ``most_deferred_size`` bytes
-    and ``longest_delay`` old; beyond that rows are written at once. One transaction writes those of ``rows_at_once`` alerts
-    while it is quiet, so that nobody who comes waits long. ``longest_queue`` and ``most_history`` bound what is kept in
-    memory while the database is slow or down, in writes and in lines of each kind.
-    """
-
-    write_behind: Duration = 10 * SECOND
-    stamp: Duration = 5 * SECOND
-    retry: Duration = 2 * SECOND
-    patience: Duration = 5 * SECOND
-    defer_from: int = 32
-    quiet: Duration = SECOND // 10
-    longest_delay: Duration = 5 * SECOND
-    most_deferred: int = 65_536
-    most_deferred_size: int = 48 << 20
-    rows_at_once: int = 256
-    longest_queue: int = 20_000
-    most_history: int = 100_000
-
-
-class Write(NamedTuple):
-    """Something to be put into a batch, and who waits for it."""
-
-    gather: Callable[[Batch], object]
-    future: asyncio.Future[None] | None
-
-
-class Post(NamedTuple):
-    """A request that brought nothing but new alerts: what it changed, how it came, and who waits for it."""
-
-    changes: Changes
-    posted: PostedBody
-    future: asyncio.Future[None]
-
-
-class Sweep(NamedTuple):
-    """History before this moment is to be deleted."""
-
-    before: Moment
-    future: asyncio.Future[int]
-
-
-class Stop(NamedTuple):
-    """Nothing comes after this."""
-
-
-class State(NamedTuple):
-    """The whole state, as it was when everything before this in the queue had happened."""
-
-    state: StoredState
-
-
-Entry = Write | Post | Sweep | State | Stop
-
 # So many ends of alerts are written in one transaction, so that who waits for it does not wait long.
 _ENDS_AT_ONCE = 4096
 _SWEEP_AT_ONCE = 1000
@@ -151,7 +88,7 @@ class Writer:
                 log.exception("the journal failed")
                 problem = StoreError(f"the journal of {self._store.name} failed: {error}: please report this")
                 self._disconnect()
-                self._fail(_waiting(entries), problem)
+                self._fail(waiting(entries), problem)
             self.begun = None
         self._disconnect()
 
@@ -168,13 +105,16 @@ class Writer:
             self._write([], now, of_backlog=[])
         elif self.backlog and self._quiet_at <= time.monotonic():
             self._write([], now, of_backlog=self.backlog.first(self._settings.rows_at_once))
-        if not entries and not self._ends and not self.backlog and self._connection is not None:
-            # Nothing has come for a while.
-            self._store.database.return_memory(self._connection)
+        if not entries:
+            self._return_memory_if_idle()
         self._sweep()
         if self.lost_the_thread and self._problem is None:
             self.lost_the_thread = False
             self._begin_to_fail(StoreError("the database did not keep up; everything is written anew"))
+
+    def _return_memory_if_idle(self) -> None:
+        if not self._ends and not self.backlog and self._connection is not None:
+            self._store.database.return_memory(self._connection)
 
     # Waiting
 
@@ -338,16 +278,16 @@ class Writer:
             self._kept = batch
             self._fail([], problem)
 
-    def _gather(self, batch: Batch, entries: list[Entry], *, defer: bool = False) -> _Gathered:
-        gathered = _Gathered()
+    def _gather(self, batch: Batch, entries: list[Entry], *, defer: bool = False) -> Gathered:
+        gathered = Gathered()
         for entry in entries:
             match entry:
                 case Write(gather, future):
                     gathered.add(future, gather, batch)
                 case Post() if defer:
-                    gathered.add(entry.future, partial(_put_off, entry, gathered.deferred), batch)
+                    gathered.put_off(entry, batch)
                 case Post():
-                    gathered.add(entry.future, partial(_write_now, entry), batch)
+                    gathered.write_now(entry, batch)
                 case State(state):
                     self._take_state(batch, state)
                 case Sweep():
@@ -458,7 +398,7 @@ class Writer:
             self._leave_damage()
         except StoreError as problem:
             self._gather(self._kept, entries)
-            self._fail(_waiting(entries), problem)
+            self._fail(waiting(entries), problem)
             return
         self._problem = None
         self._write(entries, now)
@@ -486,54 +426,5 @@ class Writer:
         self._swept += deleted
         if not deleted:
             self._sweeps.pop(0)
-            self._journal.call(_succeed, sweep.future, self._swept)
+            self._journal.call(succeed, sweep.future, self._swept)
             self._swept = 0
-
-
-@dataclass(slots=True)
-class _Gathered:
-    """Who waits for a batch, whom it cannot serve, and what is to be written after it."""
-
-    futures: list[asyncio.Future[None]] = field(default_factory=list)
-    unstorable: list[tuple[asyncio.Future[None], StoreError]] = field(default_factory=list)
-    deferred: list[Deferred] = field(default_factory=list)
-
-    def add(
-        self, future: asyncio.Future[None] | None, gather: Callable[[Batch], object], batch: Batch
-    ) -> None:
-        """Put something into the batch for whom it concerns."""
-        try:
-            gather(batch)
-        except (ValueError, TypeError, OverflowError) as error:
-            log.exception("a change cannot be stored and is left out")
-            if future is not None:
-                self.unstorable.append((future, UnstorableError(f"this cannot be stored: {error}")))
-        else:
-            if future is not None:
-                self.futures.append(future)
-
-
-def _put_off(post: Post, deferred: list[Deferred], batch: Batch) -> None:
-    deferred.append(batch.post(post.changes, post.posted))
-
-
-def _write_now(post: Post, batch: Batch) -> None:
-    batch.add(post.changes, post.posted.at)
-
-
-def _waiting(entries: Iterable[Entry]) -> list[asyncio.Future[None]]:
-    """Who waits for these to be written."""
-    return [each.future for each in entries if isinstance(each, (Write, Post)) and each.future is not None]
-
-
-def fail(futures: Iterable[asyncio.Future[None]], problem: StoreError) -> None:
-    for future in futures:
-        if not future.done():
-            future.set_exception(problem)
-            # Who does not look is not interested; the failure is reported by way of the health.
-            future.exception()
-
-
-def _succeed(future: asyncio.Future[int], result: int) -> None:
-    if not future.done():
-        future.set_result(result)

@@ -16,7 +16,8 @@ from alertrouter.engine.changes import Changes, GroupState
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.store import Store
 from alertrouter.store.adopt import adoption
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
+from alertrouter.store.statements import Statements
 from tests.cli.forking import Forking
 from tests.snapshot import writer
 

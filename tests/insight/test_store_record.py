@@ -25,8 +25,9 @@ from alertrouter.insight.record import Lapsed, RecordError
 from alertrouter.insight.store_record import StoreRecord
 from alertrouter.insight.verify import verify
 from alertrouter.store import Store
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
 from alertrouter.store.milestones import milestone_row
+from alertrouter.store.statements import Statements
 from alertrouter.store.tables import metadata
 from tests.behaviour.test_any_timeline import CONFIG
 from tests.store.values import StillClock

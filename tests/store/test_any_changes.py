@@ -16,7 +16,8 @@ from alertrouter.core.time import LATEST
 from alertrouter.engine.changes import Changes
 from alertrouter.engine.slot import Slot
 from alertrouter.store import history
-from alertrouter.store.batch import Batch, Statements
+from alertrouter.store.batch import Batch
+from alertrouter.store.statements import Statements
 from alertrouter.store.tables import metadata
 from tests.store import strategies
 from tests.store.strategies import Remembered
