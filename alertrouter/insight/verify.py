@@ -30,7 +30,7 @@ from alertrouter.insight.feed import Feed
 from alertrouter.insight.record import LAST_MOMENTS, Lapsed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from alertrouter.core.routing import Routing
     from alertrouter.core.time import Moment
@@ -52,11 +52,31 @@ _MANY = 32
 
 
 class _Unsaid(NamedTuple):
-    """That a flush at this moment told an integration nothing, and why."""
+    """That a flush at this moment told an integration nothing, and why: all in all, and for each alert."""
 
     at: Moment
     tick: Moment
     why_not: NotSent | None
+    muted: Mapping[int, Sequence[str]]
+    left_out: Mapping[int, NotSent]
+
+    def has_otherwise(self, record: DecisionRecord) -> int:
+        """Of how many alerts something else is true than the line says; it names those of whom it is news."""
+        muted, left_out = self.muted, self.left_out
+        differing = 0
+        for each, causes in record.muted.items():
+            found = muted.get(each)
+            # In which order several silences are named is nobody's business.
+            differing += found is None or (found != causes and set(found) != set(causes))
+        for each, why in record.left_out.items():
+            if why is NotSent.DEDUPLICATED:
+                differing += each in muted or each in left_out
+            else:
+                differing += left_out.get(each) is not why
+        if record.outcome is Outcome.LOGGED:
+            # That one names everybody.
+            differing += len((muted.keys() | left_out.keys()) - record.muted.keys() - record.left_out.keys())
+        return differing
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +322,9 @@ class Reenactment:
             for send in flush.sends:
                 self._sends.setdefault(send.slot, []).append(send)
         for record in changes.decisions:
-            self._quiet[record.slot] = _Unsaid(now, record.tick, record.why_not)
+            self._quiet[record.slot] = _Unsaid(
+                now, record.tick, record.why_not, record.muted, record.left_out
+            )
         if len(self._quiet) > self._many or len(self._closed_at) > self._many:
             self._forget_old(now)
         return changes
@@ -502,6 +524,8 @@ class Reenactment:
         elif found.why_not is not record.why_not:
             why_not = "" if found.why_not is None else found.why_not.value
             self._differ_about(record, f"in a replay because: {why_not}")
+        elif differing := found.has_otherwise(record):
+            self._differ_about(record, f"of {differing} alerts, in a replay for another reason")
 
     def _differ_about(self, record: DecisionRecord, what: str) -> None:
         why = record.why_not.value if record.why_not else ""
