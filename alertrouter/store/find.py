@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, func, literal, or_, select, true
+from sqlalchemy import and_, bindparam, func, literal, or_, select, true
 
 from alertrouter.store.chunk import Header, LabelIndex, Line, Places
 from alertrouter.store.rows.alert import AlertReader
@@ -138,9 +138,13 @@ def _stored_labels(connection: Connection, identities: Collection[int]) -> Itera
     for begin in range(0, len(wanted), _LINES_AT_ONCE):
         some = wanted[begin : begin + _LINES_AT_ONCE]
         for table in (past_alerts, alerts):
-            query = select(table.c.identity, table.c.labels).where(table.c.identity.in_(some))
-            for identity, stored in connection.execute(query):
-                yield unsigned(identity), stored
+            identity = table.c.identity
+            # As one parameter: SQLAlchemy looks at each of a thousand otherwise.
+            query = select(identity, table.c.labels).where(
+                identity.in_(bindparam(None, some, identity.type, expanding=True))
+            )
+            for each, stored in connection.execute(query).fetchall():
+                yield unsigned(each), stored
 
 
 def unindexed(connection: Connection, source: Source) -> ColumnElement[bool]:
@@ -159,7 +163,7 @@ def lines(connection: Connection, source: Source, most: int) -> Iterator[Line]:
         .order_by(source.number)
         .limit(most)
     )
-    for number, at, *mentions in connection.execute(query):
+    for number, at, *mentions in connection.execute(query).fetchall():
         yield Line(number, at, source.identities(mentions))
 
 

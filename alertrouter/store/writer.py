@@ -38,6 +38,8 @@ _SWEEP_AT_ONCE = 1000
 _MOST_IN_A_BATCH = 2048
 # So many alerts get their rows in one transaction when somebody waits for all of them.
 _ROWS_BEFORE = 4096
+# So many at most are written on top of twice what comes, while clients wait for the same transaction.
+_ROWS_ON_TOP = 256
 # How long the engine's state is waited for before it is asked for again, in seconds.
 _STATE_PATIENCE = 30.0
 
@@ -175,7 +177,8 @@ class Writer:
             or backlog.size > settings.most_deferred_size
             or backlog.age > settings.longest_delay / SECOND
         )
-        of_backlog = backlog.first(2 * alerts + settings.rows_at_once) if self._overloaded else []
+        few = min(settings.rows_at_once, _ROWS_ON_TOP)
+        of_backlog = backlog.first(2 * alerts + few) if self._overloaded else []
         if self._overloaded and len(of_backlog) == len(backlog):
             self._write(list(posts), now)
         else:
