@@ -257,6 +257,7 @@ async def test_r44_one_that_hangs_does_not_hold_up_another() -> None:
             for number in range(5):
                 await n.notify(alert(f"A{number}"))
                 await quick.wait_for(number + 1)
+            await slow.wait_for(1)
 
             assert names(quick) == [[f"A{number}"] for number in range(5)]
             assert names(slow) == [["A0"]]
