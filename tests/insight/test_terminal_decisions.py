@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from hypothesis import given, settings
@@ -216,7 +217,7 @@ def test_each_alert_of_each_flush_has_one_terminal_decision_and_it_is_true(
         for _, send in t.messages
     ]
     assert said == came
-    heard = Heard(t)
+    heard = Heard(t, witness.turns)
     for turn, flushes in zip(witness.turns, ends_by_record(t, witness.turns), strict=True):
         for flush, wants_resolves in zip(flushes, turn.slots.values(), strict=True):
             assert flush.ends.keys() == {each.identity for each in turn.members}
@@ -231,7 +232,7 @@ def test_each_alert_of_each_flush_has_one_terminal_decision_and_it_is_true(
 class Heard:
     """What the receivers heard, as they know it."""
 
-    def __init__(self, t: Timeline) -> None:
+    def __init__(self, t: Timeline, turns: list[Turn]) -> None:
         told = set()
         life = 0
         for event in t.store.events:
@@ -250,6 +251,22 @@ class Heard:
                 identity = alert.labels.identity
                 heard = self._messages.setdefault((send.slot, identity), [])
                 heard.append((send.tick, life, identity in send.firing))
+
+        # The flushes that found an alert over.
+        self._over: dict[tuple[Slot, int], list[tuple[int, Moment]]] = {}
+        for turn in turns:
+            for slot, member in product(turn.slots, turn.members):
+                if not member.fires:
+                    self._over.setdefault((slot, member.identity), []).append((turn.life, turn.tick))
+
+    def seen_over(self, slot: Slot, identity: int, turn: Turn) -> bool:
+        """Whether a flush before this one found the alert over, after the last message that told of it."""
+        told = max(
+            (life, tick)
+            for tick, life, _ in self._messages[slot, identity]
+            if (life, tick) < (turn.life, turn.tick)
+        )
+        return any(told < each < (turn.life, turn.tick) for each in self._over.get((slot, identity), ()))
 
     def at(self, slot: Slot, identity: int, turn: Turn) -> bool:
         """Whether a message of this flush told of the alert."""
@@ -290,9 +307,10 @@ def check(flush: FlushEnds, member: Member, turn: Turn, heard: Heard, *, wants_r
             assert not at_once or last is member.fires, "and what was told is still so"
         case NotSent.NOTHING_TO_ANNOUNCE:
             assert not at_once or not member.fires
-            assert not last or not wants_resolves
+            assert not last or (not wants_resolves and heard.seen_over(slot, identity, turn)), "it was told"
         case NotSent.RESOLVES_NOT_WANTED:
             assert not wants_resolves
+            assert last, "nobody was told that it fires"
             assert not at_once or not member.fires
         case NotSent.FAILED:
             assert (slot, tick) in heard.failed
