@@ -117,7 +117,7 @@ class _Restore:
             # What was over before the group was made, and not reported since, belonged to one before it.
             if known.ends_at > group.created_at or known.updated_at >= group.created_at:
                 return True
-        elif known.ends_at > since or known.updated_at > since:
+        elif known.ends_at > since or known.updated_at >= since:
             return True
         # Resolved before the last flush that ended well: gone, unless its resolve is still owed to somebody.
         return any(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alertrouter.core.reason import Reason
 from alertrouter.core.time import SECOND
 from alertrouter.engine.engine import EngineSettings
-from tests.timeline import HANGS, HOOK, OK, REFUSES, Answer, Timeline, moment, sent
+from tests.timeline import HANGS, HOOK, OK, REFUSES, Answer, Sent, Timeline, moment, sent
 
 STRICT = EngineSettings(compat_strict=True)
 TREE = """
@@ -22,6 +22,18 @@ receivers:
   - name: other
     webhook_configs:
       - url: http://other.example/
+"""
+
+UNRESOLVED = """
+route:
+  receiver: hook
+  group_by: [alertname]
+  repeat_interval: 10m
+receivers:
+  - name: hook
+    webhook_configs:
+      - url: http://hook.example/
+        send_resolved: false
 """
 
 
@@ -217,6 +229,20 @@ def test_b176_a_restart_during_group_wait_keeps_the_timer() -> None:
     t.at(0).fire("A")
     t.at(20).restart()
     assert t.until(300) == [sent(30, Reason.FIRST, firing="A")]
+
+
+def test_an_alert_that_ended_in_the_moment_of_a_flush_belongs_to_its_group_after_a_restart() -> None:
+    def played(*, restart: bool) -> list[Sent]:
+        t = Timeline(UNRESOLVED)
+        t.at(0).fire("A")
+        # After the flush of the same moment, which has told of it.
+        t.at(30).resolve("A")
+        if restart:
+            t.at(31).restart()
+        t.at(40).fire("A")
+        return t.until(3000)
+
+    assert played(restart=True) == played(restart=False)
 
 
 def test_flushes_that_came_due_while_the_process_was_down_are_spread() -> None:
