@@ -76,6 +76,8 @@ class Intake:
         self._mode = mode
         # By a digest of the bytes of the labels, which are several times as long.
         self._seen: dict[bytes, Known] = {}
+        # How many there were, and how many alerts were known, when those that were gone were last let go.
+        self._looked_through = (0, 0)
         self._seed = secrets.randbits(64)
         self._good_names: set[tuple[str, ...]] = set()
         self._moments: dict[str | None, tuple[Moment | None, int]] = {}
@@ -187,8 +189,18 @@ class Intake:
         return found
 
     def _bound(self) -> None:
-        # Bytes of alerts that are gone, or that clients write in ever new ways, must not pile up.
-        if len(self._seen) > 2 * len(self._engine.known) + 1000:
-            self._seen = {key: known for key, known in self._seen.items() if not known.gone}
-            if len(self._seen) > 2 * len(self._engine.known) + 1000:
-                self._seen.clear()
+        """Let go of alerts that are gone, and of bytes that clients write in ever new ways.
+
+        It is looked through when there is more than there should be, and an eighth more of it, or less to be known, than when
+        it was last looked through: some alerts are written in two ways all the time.
+        """
+        seen, count = self._seen, len(self._engine.known)
+        if len(seen) <= count + count // 8 + 1000:
+            return
+        seen_then, count_then = self._looked_through
+        if len(seen) <= seen_then + seen_then // 8 and count >= count_then - count_then // 8:
+            return
+        self._seen = {key: known for key, known in seen.items() if not known.gone}
+        if len(self._seen) > 2 * count + 1000:
+            self._seen.clear()
+        self._looked_through = (len(self._seen), count)

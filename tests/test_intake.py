@@ -126,23 +126,53 @@ def test_names_are_those_of_the_mode() -> None:
     assert _Door(Mode.CLASSIC).post(posted).problems == ['invalid label set: invalid name "größe"']
 
 
+def _posted(name: str, count: int, at: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "labels": {"alertname": name, "place": str(place)},
+            "startsAt": format_rfc3339(at),
+            "endsAt": format_rfc3339(at + MINUTE),
+        }
+        for place in range(count)
+    ]
+
+
+def _collect(door: _Door, at: int) -> None:
+    for known in list(door.engine.known.values()):
+        for group in list(known.groups):
+            door.engine.flusher.leave(group, known)
+    door.engine.collect_alerts(at + 2 * MINUTE)
+
+
 def test_bytes_of_alerts_that_are_gone_do_not_pile_up() -> None:
     door = _Door()
     for number in range(40):
         at = NOW + number * 10 * MINUTE
-        alerts = [
-            {
-                "labels": {"alertname": f"Down{number}", "place": str(place)},
-                "startsAt": format_rfc3339(at),
-                "endsAt": format_rfc3339(at + MINUTE),
-            }
-            for place in range(100)
-        ]
-        door.post(*alerts, at=at)
-        for known in list(door.engine.known.values()):
-            for group in list(known.groups):
-                door.engine.flusher.leave(group, known)
-        door.engine.collect_alerts(at + 2 * MINUTE)
+        door.post(*_posted(f"Down{number}", 100, at), at=at)
+        _collect(door, at)
 
     assert len(door.engine.known) == 0
     assert len(door.intake._seen) <= 1200
+
+
+def test_alerts_of_a_storm_are_let_go_when_the_next_report_comes() -> None:
+    door = _Door()
+    door.post(*_posted("Storm", 5000, NOW), at=NOW)
+    _collect(door, NOW)
+    door.post(FIRST, at=NOW + 5 * MINUTE)
+
+    assert len(door.intake._seen) == 1
+
+
+def test_alerts_that_are_written_in_two_ways_are_not_looked_through_with_every_report() -> None:
+    door = _Door()
+    one = _posted("Twice", 5000, NOW)
+    other = [{**each, "labels": dict(reversed(each["labels"].items()))} for each in one]
+    for _ in range(2):
+        door.post(*one, at=NOW)
+        door.post(*other, at=NOW)
+    assert len(door.intake._seen) == 10_000
+    seen = door.intake._seen
+    door.post(*one, at=NOW)
+
+    assert door.intake._seen is seen
