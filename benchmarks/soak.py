@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -156,6 +157,12 @@ def main() -> int:
     parser.add_argument("--alertrouter", default=str(Path(sys.executable).with_name("alertrouter")))
     parser.add_argument("--json", help="a file for what was seen")
     options = parser.parse_args()
+    if not 0 <= options.churn <= _ALERTS // BATCH:
+        parser.error(
+            f"--churn must be between 0 and {_ALERTS // BATCH}: {_ALERTS} alerts come in batches of {BATCH}"
+        )
+    # Who is told to stop stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     seen: list[Minute] = []
     with tempfile.TemporaryDirectory(prefix="alertrouter-soak-") as name:
         base = Path(name)
