@@ -12,25 +12,26 @@ from alertrouter.store import bulk, tables
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
+_ROWS_IN_PLACE = (
+    tables.alerts,
+    tables.alert_ends,
+    tables.groups,
+    tables.notification_log,
+    tables.intents,
+    tables.silences,
+    tables.rule_alerts,
+    tables.rule_groups,
+)
+
+#: The tables that hold what is current.
+STATE = (*_ROWS_IN_PLACE, tables.posted)
+
 
 class Statements:
     """The statements a batch needs, in one dialect."""
 
     def __init__(self, dialect: Dialect) -> None:
-        self.put = {
-            table: bulk.replacement(dialect, table)
-            for table in (
-                tables.alerts,
-                tables.alert_ends,
-                tables.groups,
-                tables.notification_log,
-                tables.intents,
-                tables.silences,
-                tables.rule_alerts,
-                tables.rule_groups,
-                tables.meta,
-            )
-        }
+        self.put = {table: bulk.replacement(dialect, table) for table in (*_ROWS_IN_PLACE, tables.meta)}
         self.append = {
             table: bulk.insertion(dialect, table, with_number=True)
             for table in (
@@ -48,19 +49,7 @@ class Statements:
         for table in (tables.history_chunks, tables.history_labels, tables.posted):
             self.append[table] = bulk.insertion(dialect, table)
         self.delete = {
-            table: bulk.deletion(dialect, next(iter(table.primary_key)))
-            for table in (
-                tables.alerts,
-                tables.alert_ends,
-                tables.groups,
-                tables.notification_log,
-                tables.intents,
-                tables.silences,
-                tables.rule_alerts,
-                tables.rule_groups,
-                tables.meta,
-                tables.posted,
-            )
+            table: bulk.deletion(dialect, next(iter(table.primary_key))) for table in (*STATE, tables.meta)
         }
         names = bulk.upsert(dialect, tables.group_names)
         stored, fresh = tables.group_names.c, names.excluded
@@ -82,17 +71,3 @@ class Statements:
                 set_={"collected_at": past.excluded.collected_at},
             ),
         )
-
-
-#: The tables that hold what is current.
-STATE = (
-    tables.alerts,
-    tables.alert_ends,
-    tables.groups,
-    tables.notification_log,
-    tables.intents,
-    tables.silences,
-    tables.rule_alerts,
-    tables.rule_groups,
-    tables.posted,
-)
