@@ -13,9 +13,10 @@ from alertrouter.engine.changes import DecisionRecord, FlushRecord, Outcome
 from alertrouter.insight.difference import compare
 from alertrouter.insight.verify import verify
 from tests.behaviour.test_any_timeline import CONFIG
+from tests.insight.lives import happenings, lived
 from tests.strategies import Event as Deed
 from tests.strategies import stories
-from tests.timeline import Answer, Timeline, routing
+from tests.timeline import routing
 
 if TYPE_CHECKING:
     from alertrouter.insight.explanation import Explanation
@@ -48,50 +49,13 @@ time_intervals:
     time_intervals: [{times: [{start_time: "00:10", end_time: "00:30"}]}]
 """
 
-happenings = st.lists(
-    st.tuples(
-        st.integers(0, 5500), st.sampled_from(["restart", "crash", "reload", "edit", "back", "collect"])
-    ),
-    max_size=6,
-)
-
-
-def lived(story: list[Deed], happened: list[tuple[int, str]], config: str, seed: int) -> Timeline:
-    """A timeline with restarts, crashes and reloads, and receivers that fail now and then."""
-
-    def answers(_to: str, at: float) -> Answer:
-        kind = hash((seed, at)) % 5
-        return [Answer(), Answer(), Answer(after=20), Answer("temporary"), Answer("refused")][kind]
-
-    t = Timeline(config, answers=answers)
-    deeds: list[tuple[int, Deed | str]] = [*[(deed.at, deed) for deed in story], *happened]
-    for at, deed in sorted(deeds, key=lambda each: each[0]):
-        t.at(at)
-        match deed:
-            case Deed():
-                deed.happen(t)
-            case "restart":
-                t.stop().restart()
-            case "crash":
-                t.stop().restart(down_since=max(0, at - 7), end_grace=15)
-            case "reload":
-                t.reload()
-            case "edit":
-                t.reload(OTHER)
-            case "back":
-                t.reload(CONFIG)
-            case "collect":
-                t.collect()
-    t.until(7000)
-    return t
-
 
 @settings(max_examples=150, deadline=None)
 @given(stories, happenings, st.sampled_from([CONFIG, OTHER]), st.integers(0, 1000))
 def test_the_record_of_any_timeline_comes_out_the_same(
     story: list[Deed], happened: list[tuple[int, str]], config: str, seed: int
 ) -> None:
-    t = lived(story, happened, config, seed)
+    t = lived(story, happened, seed, begin=config, edit=OTHER, back=CONFIG)
     verdict = verify(t.record(), 0, LATEST)
     assert not verdict.differing, verdict.differences
     assert verdict.messages == len(t.sent)
@@ -102,7 +66,7 @@ def test_the_record_of_any_timeline_comes_out_the_same(
 def test_each_message_has_one_end_and_those_sent_are_those_that_came(
     story: list[Deed], happened: list[tuple[int, str]], config: str, seed: int
 ) -> None:
-    t = lived(story, happened, config, seed)
+    t = lived(story, happened, seed, begin=config, edit=OTHER, back=CONFIG)
     decisions = [event for event in t.store.events if isinstance(event, DecisionRecord)]
     # Of each flush, for each integration, one end at most; the process may have ended before it was known.
     restarts = sum(what in {"restart", "crash"} for _, what in happened)
@@ -128,7 +92,7 @@ def test_each_message_has_one_end_and_those_sent_are_those_that_came(
 def test_what_is_explained_of_a_change_is_the_change(
     story: list[Deed], happened: list[tuple[int, str]], seed: int
 ) -> None:
-    t = lived(story, happened, CONFIG, seed)
+    t = lived(story, happened, seed, begin=CONFIG, edit=OTHER, back=CONFIG)
     after = routing(OTHER)
     found = compare(t.record(), before=t.routing, after=after, since=0, until=LATEST)
     for change, example in found.largest():

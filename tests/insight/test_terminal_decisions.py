@@ -17,6 +17,7 @@ from alertrouter.engine.milestones import Started
 from alertrouter.engine.slot import Slot
 from alertrouter.insight.terminal import FlushEnds, Flushes, ends_of
 from alertrouter.insight.verify import verify
+from tests.insight.lives import happenings, lived
 from tests.strategies import Event as Deed
 from tests.strategies import configurations, stories
 from tests.timeline import HOOK, Answer, Timeline, seconds
@@ -37,13 +38,6 @@ inhibit_rules:
   - source_matchers: [sev="crit"]
     target_matchers: [sev="warn"]
 """
-
-happenings = st.lists(
-    st.tuples(
-        st.integers(0, 5500), st.sampled_from(["restart", "crash", "reload", "edit", "back", "collect"])
-    ),
-    max_size=6,
-)
 
 
 class Member(NamedTuple):
@@ -146,40 +140,6 @@ def _muting(engine: Engine, group: AggregationGroup, tick: Moment) -> list[str]:
     return [name for name in route.mute_time_intervals if intervals[name].contains(tick)]
 
 
-def lived(
-    story: list[Deed], happened: list[tuple[int, str]], configs: tuple[str, str], seed: int
-) -> tuple[Timeline, Witness]:
-    """A timeline with restarts, crashes and reloads, and receivers that fail now and then."""
-
-    def answers(_to: str, at: float) -> Answer:
-        return [Answer(), Answer(), Answer(after=20), Answer("temporary"), Answer("refused")][
-            hash((seed, at)) % 5
-        ]
-
-    witness = Witness()
-    t = Timeline(configs[0], answers=answers, witness=witness)
-    deeds: list[tuple[int, Deed | str]] = [*[(deed.at, deed) for deed in story], *happened]
-    for at, deed in sorted(deeds, key=lambda each: each[0]):
-        t.at(at)
-        match deed:
-            case Deed():
-                deed.happen(t)
-            case "restart":
-                t.stop().restart()
-            case "crash":
-                t.stop().restart(down_since=max(0, at - 7), end_grace=15)
-            case "reload":
-                t.reload()
-            case "edit":
-                t.reload(configs[1])
-            case "back":
-                t.reload(configs[0])
-            case "collect":
-                t.collect()
-    t.until(7000)
-    return t, witness
-
-
 def ends_by_record(t: Timeline, turns: list[Turn]) -> list[list[FlushEnds]]:
     """What the record tells of these flushes: a list for each, with its integrations in order."""
     flushes = Flushes()
@@ -204,7 +164,9 @@ def _flushed(flushes: Flushes, turn: Turn) -> None:
 def test_each_alert_of_each_flush_has_one_terminal_decision_and_it_is_true(
     story: list[Deed], happened: list[tuple[int, str]], configs: tuple[str, str], seed: int
 ) -> None:
-    t, witness = lived(story, happened, configs, seed)
+    witness = Witness()
+    first, other = configs
+    t = lived(story, happened, seed, begin=first, edit=other, back=first, witness=witness)
     # Those that say sent are exactly the messages that came, alert by alert.
     lines = [event for event in t.store.events if isinstance(event, DecisionRecord)]
     said = [
