@@ -303,6 +303,29 @@ class Batch:
 
     # Writing
 
+    @property
+    def is_only_posted(self) -> bool:
+        """Whether there is nothing here but requests as they came."""
+        return bool(self._posted) and not (
+            self._whole
+            or self._ends_due
+            or self._alerts
+            or self._collected
+            or self._taken_apart
+            or self._names
+            or self._chunks
+            or any(self._history().values())
+            or any(rows for _, rows in self._keyed())
+        )
+
+    def write_posted(self, connection: Connection, statements: Statements) -> None:
+        """Store the requests that came, where there is nothing else, in a transaction of their own.
+
+        While the journal's thread is inside the database the event loop runs on, and comes back only when that lets it: with a
+        call for each statement of a transaction, clients would wait for that several times as long as for the disk.
+        """
+        statements.append[tables.posted].run_alone(connection, self._posted)
+
     def write(self, connection: Connection, statements: Statements) -> None:
         """Execute everything within the connection's transaction."""
         if self._whole:

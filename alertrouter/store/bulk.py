@@ -37,6 +37,9 @@ class Bulk(Protocol):
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute for these rows, in order."""
 
+    def run_alone(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Execute for these rows in a transaction of its own: all of them are stored, or none."""
+
 
 class _Repeated:
     """The values of each row, one row after the other."""
@@ -56,6 +59,13 @@ class _Repeated:
                 connection.exec_driver_sql(self._text(size), tuple(chain.from_iterable(part)))
                 begin += size
 
+    def run_alone(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Execute for these rows in a transaction of its own: one call from its beginning to its end."""
+        text = self._head + ", ".join([self._row] * len(rows)) + self._tail
+        driver = connection.connection.driver_connection
+        assert driver is not None, "the connection is open"
+        driver.execute(text, tuple(chain.from_iterable(rows))).close()
+
     def _text(self, size: int) -> str:
         text = self._texts.get(size)
         if text is None:
@@ -72,6 +82,11 @@ class _Arrays:
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Execute for these rows, in order."""
         connection.exec_driver_sql(self._text, tuple([list(column) for column in zip(*rows, strict=True)]))
+
+    def run_alone(self, connection: Connection, rows: Sequence[Row]) -> None:
+        """Execute for these rows in a transaction of its own."""
+        with connection.begin():
+            self.run(connection, rows)
 
 
 def insertion(dialect: Dialect, table: Table, *, with_number: bool = False) -> Bulk:

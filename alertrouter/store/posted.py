@@ -113,6 +113,9 @@ def _write(connection: Connection, statements: Statements, found: Sequence[Seque
         except BadRowError as error:
             _give_up(connection, row, str(error))
     batch.include(readable)
+    seen_at = connection.execute(select(tables.meta.c.value).where(tables.meta.c.name == "seen_at")).scalar()
+    # A request that is stored alone leaves no other word of when it came.
+    batch.note("seen_at", max([seen_at or 0, *[row[1] for row in found]]))
     batch.write(connection, statements)
     return sum(len(each.labels) for each in readable)
 

@@ -312,6 +312,9 @@ class Writer:
             self._ends_due = moment + self._settings.write_behind / SECOND
         elif moment >= self._ends_due:
             batch.include_ends(_ENDS_AT_ONCE)
+        if batch.is_only_posted and moment < self._stamp_due:
+            # Each says when it came.
+            return
         batch.note("seen_at", now)
         self._stamp_due = moment + self._settings.stamp / SECOND
 
@@ -321,8 +324,11 @@ class Writer:
                 if self._connection is None:
                     self._store.database.keep_out_others()
                     self._connection = self._store.database.writers.connect()
-                with self._connection.begin():
-                    batch.write(self._connection, self._statements)
+                if batch.is_only_posted:
+                    batch.write_posted(self._connection, self._statements)
+                else:
+                    with self._connection.begin():
+                        batch.write(self._connection, self._statements)
         except StoreError:
             self._disconnect()
             raise

@@ -200,6 +200,25 @@ def test_a_request_is_acknowledged_as_it_came_and_its_rows_are_there_after_a_cra
         assert not store.loaded.skipped
 
 
+def test_a_request_that_was_stored_alone_says_how_long_the_store_was_followed(where: str) -> None:
+    async def run() -> None:
+        clients = Clients(Store.open(where, StillClock()), PATIENT)
+        clients.begin()
+        await clients.post(posted("First"))
+        # Its group is there: nothing but the request has to be stored.
+        clients.now = NOW + 3 * SECOND
+        await clients.post(posted("Second"))
+        assert rows(clients.store) == 2
+        await clients.kill()
+
+    asyncio.run(run())
+    with opened(where) as store:
+        state = store.load()
+        assert state is not None
+        assert state.seen_at == NOW + 3 * SECOND
+        assert len(state.alerts) == 2
+
+
 def test_only_what_was_new_in_a_request_is_taken_from_it_again(where: str) -> None:
     async def run() -> Clients:
         clients = Clients(Store.open(where, StillClock()), PATIENT)
