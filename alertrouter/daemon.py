@@ -362,8 +362,8 @@ class Daemon:
             stack.push_async_callback(self._evaluator.stop)
 
     def _watch(self) -> None:
-        engine, journal = self._engine, self._journal
-        self.metrics.watch(lambda: engine, self.clock.now)
+        journal = self._journal
+        self.metrics.watch(self._engine, self.clock.now)
         self.metrics.watch_journal(healthy=lambda: journal.healthy, waiting=lambda: journal.waiting)
         self.metrics.watch_receivers(self._delivery.status)
         self.metrics.alert_limit(max(0, self.settings.alerts_per_alertname_limit))

@@ -45,23 +45,18 @@ class ReceiverCollector(Collector):
 class EngineCollector(Collector):
     """Counts what the engine holds at the moment of the scrape."""
 
-    def __init__(
-        self, engine: Callable[[], Engine | None], now: Callable[[], Moment], *, group_keys: bool
-    ) -> None:
+    def __init__(self, engine: Engine, now: Callable[[], Moment], *, group_keys: bool) -> None:
         self._engine = engine
         self._now = now
         self._group_keys = group_keys
 
     def describe(self) -> Iterator[GaugeMetricFamily]:
-        """Nothing: it is not known before there is an engine."""
+        """Nothing: so nothing is counted when this is registered."""
         return iter(())
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The series, none while there is no engine."""
-        engine = self._engine()
-        if engine is None:
-            return
-        now = self._now()
+        """The series."""
+        engine, now = self._engine, self._now()
         yield self._alerts(engine, now)
         yield GaugeMetricFamily(
             "alertmanager_dispatcher_aggregation_groups", "Live aggregation groups.", len(engine.groups)

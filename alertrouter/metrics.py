@@ -82,8 +82,8 @@ class Metrics(IdleMetrics):
         self._configuration()
         self._own()
 
-    def watch(self, engine: Callable[[], Engine | None], now: Callable[[], Moment]) -> None:
-        """Count what the engine holds whenever somebody asks. ``engine`` gives None while there is none."""
+    def watch(self, engine: Engine, now: Callable[[], Moment]) -> None:
+        """Count what the engine holds whenever somebody asks."""
         self.registry.register(EngineCollector(engine, now, group_keys=self._group_keys))
 
     def watch_receivers(self, lanes: Callable[[], Sequence[LaneStatus]]) -> None:

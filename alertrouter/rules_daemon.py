@@ -83,7 +83,7 @@ class RulesDaemon:
         self._metrics = _Metrics()
         self._stop = asyncio.Event()
         self._reload_lock = asyncio.Lock()
-        self._journal: Journal | None = None
+        self._journal: Journal
         self._evaluator = Evaluator(settings, clock, self._metrics.registry, remember=self._remember)
 
     async def run(self) -> None:
@@ -129,8 +129,7 @@ class RulesDaemon:
         return replace(loaded, rule_alerts=alerts, rule_groups=groups)
 
     def _remember(self, changes: RuleChanges) -> None:
-        if self._journal is not None:
-            self._journal.write_rules(changes)
+        self._journal.write_rules(changes)
 
     def _on_signals(self, stack: contextlib.AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -157,8 +156,6 @@ class RulesDaemon:
 
     def not_ready(self) -> str | None:
         """Why requests should go elsewhere; None when ready."""
-        if self._journal is None:
-            return "the state is being loaded"
         return None if self._journal.healthy else f"the database cannot be written: {self._journal.problem}"
 
     def acted(self, action: str, subject: str, caller: Caller, outcome: str = "") -> None:

@@ -112,7 +112,6 @@ _OUTCOME = _object(
     }
 )
 _RECEIVER_STATUS = _object({"name": _TEXT, "integrations": {"type": "array", "items": _LANE}})
-_LATER = _answer("The state is being loaded", _TEXT)
 _RECEIVERS = {
     f"{BASE}/receivers": {
         "get": {
@@ -120,7 +119,6 @@ _RECEIVERS = {
             "operationId": "receivers",
             "responses": {
                 "200": _answer("Every receiver", {"type": "array", "items": _RECEIVER_STATUS}),
-                "503": _LATER,
             },
         }
     },
@@ -147,7 +145,6 @@ _RECEIVERS = {
                 "404": _answer("There is no such receiver or integration", {"anyOf": [_TEXT, _FAULT]}),
                 "415": _answer("The body is not JSON", _FAULT),
                 "422": _answer("A label or annotation cannot be sent", _FAULT),
-                "503": _LATER,
             },
         }
     },
@@ -254,7 +251,7 @@ def _get(
             "responses": {
                 "200": {"description": about, "content": {content: {"schema": schema}}},
                 "400": {"description": "A parameter cannot be understood", **_ERROR},
-                "503": {"description": "The state is being loaded, or the database cannot be read", **_ERROR},
+                "503": {"description": "The database cannot be read, or too many ask at once", **_ERROR},
             },
         }
     }

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class UnavailableError(Exception):
-    """It cannot be done now and may be tried again: state is being loaded, or the database cannot be written.
+    """It cannot be done now and may be tried again: the database cannot be written or read, or too many ask at once.
 
     Answered with 503 and the message.
     """
@@ -37,7 +37,7 @@ class Router(Protocol):
 
     @property
     def engine(self) -> Engine:
-        """The live state. Raises ``UnavailableError`` until it is loaded."""
+        """The live state."""
 
     @property
     def original_config(self) -> str:
@@ -92,17 +92,14 @@ class Router(Protocol):
         """Note what somebody did; see ``store.history.Action``."""
 
     async def settled(self) -> None:
-        """Return when what was answered before this is in the record; soon all the same when the database fails.
-
-        Raises ``UnavailableError`` until there is a record.
-        """
+        """Return when what was answered before this is in the record; soon all the same when the database fails."""
 
     def reader(self) -> AbstractContextManager[Connection]:
-        """A connection for ``store.history``; to be used in a thread. Raises ``UnavailableError`` or ``StoreError``."""
+        """A connection for ``store.history``; to be used in a thread. Raises ``StoreError``."""
 
     @property
     def follower(self) -> Follower:
-        """The end of the record. Raises ``UnavailableError`` until there is one."""
+        """The end of the record."""
 
     async def reload(self) -> None:
         """Read the configuration file and go on under it. Raises ``ReloadError``."""

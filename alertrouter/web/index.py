@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader
 
-from alertrouter.api.router import UnavailableError
 from alertrouter.assets import folder
 from alertrouter.core.labels import label_set_order
 from alertrouter.core.silence import Silence, SilenceState, list_order
@@ -58,10 +57,7 @@ def index_router(router: Router) -> APIRouter:
 
     @routes.get("/")
     async def index() -> Response:
-        try:
-            groups, silences = _groups(router), _silences(router)
-        except UnavailableError as error:
-            return Response(f"{error}\n", 503, media_type="text/plain")
+        groups, silences = _groups(router), _silences(router)
         text = page.render(
             groups=groups[:_MOST_GROUPS], left_out=len(groups[_MOST_GROUPS:]), silences=silences
         )

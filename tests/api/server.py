@@ -49,7 +49,7 @@ class Router:
         self.peer = own_peer(settings, NOW)
         self.configuration = load_text(config, mode=mode)
         self.original_config = self.configuration.original
-        self.loaded = Engine(
+        self.engine = Engine(
             self.configuration.routing,
             EngineSettings(
                 mode=mode,
@@ -58,7 +58,7 @@ class Router:
                 max_silence_size=settings.silences_max_silence_size_bytes,
             ),
         )
-        self.intake = Intake(self.loaded, mode)
+        self.intake = Intake(self.engine, mode)
         self.unready: str | None = None
         self.unavailable: str | None = None
         self.reload_problem: str | None = None
@@ -70,19 +70,13 @@ class Router:
         self.actions: list[Action] = []
         self.store: Store | None = None
 
-    @property
-    def engine(self) -> Engine:
-        if self.unavailable:
-            raise UnavailableError(self.unavailable)
-        return self.loaded
-
     def now(self) -> Moment:
         return self.time
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass and flush what is due; there is nobody to tell."""
         self.time += round(seconds * SECOND)
-        self.loaded.flush(self.time)
+        self.engine.flush(self.time)
 
     def not_ready(self) -> str | None:
         return self.unready
@@ -149,7 +143,7 @@ class Server:
         self.router = Router(config, mode=mode, settings=settings)
         self.metrics = Metrics((settings or Settings()).features)
         self.metrics.member(self.router.peer)
-        self.metrics.watch(lambda: None if self.router.unavailable else self.router.loaded, self.router.now)
+        self.metrics.watch(self.router.engine, self.router.now)
         self.app: ASGIApp = create_app(self.router, settings or Settings(), self.metrics)
 
     def ask(self, step: Step) -> Raw:

@@ -44,8 +44,8 @@ def test_fingerprints_are_known_before_anybody_asks() -> None:
     async def scene() -> None:
         body = json.dumps([alert({"n": str(n)}) for n in range(450)]).encode()
         await request(server.app, Step("POST", "/api/v2/alerts", body, {"content-type": "application/json"}))
-        assert not any(labels.knows_fingerprint for labels in server.router.loaded.known)
+        assert not any(labels.knows_fingerprint for labels in server.router.engine.known)
         await asyncio.sleep(0.6)
-        assert all(labels.knows_fingerprint for labels in server.router.loaded.known)
+        assert all(labels.knows_fingerprint for labels in server.router.engine.known)
 
     run_hurried(scene())

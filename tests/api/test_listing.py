@@ -76,7 +76,7 @@ def test_alerts_that_are_gone_leave_the_list() -> None:
         "/api/v2/alerts", [{"labels": {"n": "3"}, "startsAt": START, "endsAt": "2026-11-20T17:00:00Z"}]
     )
     server.router.pass_time(10)
-    engine = server.router.loaded
+    engine = server.router.engine
     for group in list(engine.groups):
         for known in [k for k in group.members if k.ends_at < server.router.time]:
             engine.flusher.leave(group, known)
@@ -110,7 +110,7 @@ def test_a_reload_changes_receivers_and_groups_at_once() -> None:
     ]
     assert len(server.listed("/api/v2/alerts/groups")) == 2
     changed = Server(CONFIG.replace('team="db"', 'team="nobody"').replace("db|web", "db"))
-    server.router.loaded.reconfigure(changed.router.configuration.routing, server.router.time)
+    server.router.engine.reconfigure(changed.router.configuration.routing, server.router.time)
     assert [each["name"] for each in server.listed("/api/v2/alerts")[0]["receivers"]] == ["team-web"]
     (group,) = server.listed("/api/v2/alerts/groups")
     assert group["receiver"] == {"name": "team-web"}

@@ -27,9 +27,9 @@ def server() -> Server:
 
 def test_ready_once_the_daemon_says_so(server: Server) -> None:
     assert server.get("/-/ready").body == b"OK"
-    server.router.unready = "loading state"
+    server.router.unready = "the disk is full"
     not_ready = server.get("/-/ready")
-    assert (not_ready.status, not_ready.body) == (503, b"loading state\n")
+    assert (not_ready.status, not_ready.body) == (503, b"the disk is full\n")
     assert server.ask(Step("HEAD", "/-/ready")).status == 503
     assert server.get("/-/healthy").body == b"OK"
 
@@ -140,7 +140,7 @@ def test_group_keys_in_metrics() -> None:
     server = Server(CONFIG, settings=Settings(enable_feature=("group-key-in-metrics",)))
     server.post("/api/v2/alerts", [{"labels": {"alertname": "A"}}])
     counted = samples(server.get("/metrics").body)
-    key = next(iter(server.router.loaded.groups)).key
+    key = next(iter(server.router.engine.groups)).key
     assert counted["alertmanager_alerts", (("group_key", key), ("state", "unprocessed"))] == 1
 
 

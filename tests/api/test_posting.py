@@ -53,7 +53,7 @@ def test_an_alert_that_ended_is_not_listed_but_one_that_ends_now_is(server: Serv
     server.post(
         "/api/v2/alerts", [{"labels": {"a": "b"}, "startsAt": START, "endsAt": "2026-11-21T12:01:00Z"}]
     )
-    (known,) = server.router.loaded.known.values()
+    (known,) = server.router.engine.known.values()
     # Every request comes a millisecond later than it is told.
     server.router.time = known.ends_at - 1_000_000
     assert len(server.listed("/api/v2/alerts")) == 1
@@ -95,9 +95,7 @@ def test_nothing_is_taken_in_while_the_store_is_away(server: Server) -> None:
     server.router.unavailable = "the database cannot be written"
     answer = server.post("/api/v2/alerts", [{"labels": {"a": "b"}}])
     assert (answer.status, json.loads(answer.body)) == (503, "the database cannot be written")
-    assert server.get("/api/v2/alerts").status == 503
-    assert server.get("/metrics").status == 200
-    assert server.get("/").status == 503
+    assert [server.get(path).status for path in ("/api/v2/alerts", "/metrics", "/")] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("path", ["alerts", "silences"])

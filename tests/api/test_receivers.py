@@ -83,7 +83,7 @@ def test_a_test_goes_through_every_integration_and_tells_what_each_answered() ->
     assert server.router.tried == [
         ("team a/b", ["webhook/0", "webhook/tickets"], {"severity": "page"}, {"summary": "a test"})
     ]
-    assert not server.router.loaded.groups
+    assert not server.router.engine.groups
 
 
 @pytest.mark.parametrize("named", ["webhook/tickets", "webhook/1"])
@@ -156,7 +156,7 @@ def test_a_read_only_server_takes_alerts_and_changes_nothing_else(prefix: str) -
     ]
     assert {answer.status for answer in refused} == {403}
     assert "--web.read-only" in told(refused[0])
-    assert not server.router.loaded.silences
+    assert not server.router.engine.silences
     assert not server.router.tried
 
     assert server.post(f"{prefix}/api/v2/alerts", [{"labels": {"alertname": "A"}}]).status == 200
