@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +18,7 @@ from tests.timeline import OK, REFUSES, Timeline, moment
 
 if TYPE_CHECKING:
     from alertrouter.engine.slot import Slot
-    from alertrouter.insight.explanation import Promise
+    from alertrouter.insight.explanation import Explanation, Promise
 
 # STORIES=20000 tries so many, other ones each time; without it they are the same each time.
 STORIES = int(os.environ.get("STORIES", "0"))
@@ -112,19 +112,21 @@ def otherwise(story: list[Deed], name: str, config: str, promise: Promise) -> Ti
 _HOLE = {"name": "hole", "webhook_configs": [{"url": "http://hole.example/"}]}
 
 
+def asked_of_one(t: Timeline, at: int, **labels: Any) -> Explanation:
+    """Asked at this second of the alert that has fired since second 0."""
+    t.at(0).fire("Down", **labels)
+    return asked(t.at(at))
+
+
 def test_a_receiver_without_integrations_would_have_been_told_with_one() -> None:
-    t = Timeline(ROUTED)
-    t.at(0).fire("Down", team="nobody")
-    found = asked(t.at(100))
+    found = asked_of_one(Timeline(ROUTED), 100, team="nobody")
     assert found.counterfactual == (
         "Would have gone to hole at 1970-01-01T00:00:30Z (first notification) if it had an integration."
     )
 
 
 def test_the_one_label_that_keeps_an_alert_from_a_route_is_named() -> None:
-    t = Timeline(ROUTED)
-    t.at(0).fire("Down", team="db", severity="warn")
-    found = asked(t.at(100))
+    found = asked_of_one(Timeline(ROUTED), 100, team="db", severity="warn")
     assert found.answer.startswith("default (webhook/0) told at 1970-01-01T00:00:30Z")
     assert found.counterfactual == (
         'Would have gone to pager-b at 1970-01-01T00:00:30Z (first notification) with severity="page".'
@@ -133,8 +135,7 @@ def test_the_one_label_that_keeps_an_alert_from_a_route_is_named() -> None:
 
 def test_a_failing_receiver_would_have_taken_the_first_message_and_is_tried_again() -> None:
     t = Timeline(ROUTED, answers=lambda _to, _at: REFUSES)
-    t.at(0).fire("Down", team="db", severity="page")
-    found = asked(t.at(700))
+    found = asked_of_one(t, 700, team="db", severity="page")
     assert (
         "(3 flushes failed since 1970-01-01T00:00:30Z); tries again at 1970-01-01T00:15:30Z" in found.answer
     )
@@ -156,9 +157,7 @@ def test_that_somebody_is_not_told_of_the_end_is_said_with_the_reason() -> None:
 
 
 def test_one_who_was_told_knows_when_the_next_message_comes() -> None:
-    t = Timeline(ROUTED)
-    t.at(0).fire("Down", team="db", severity="page")
-    found = asked(t.at(1000))
+    found = asked_of_one(Timeline(ROUTED), 1000, team="db", severity="page")
     (line,) = dict(found.way)["Told"]
     assert line.endswith("(first notification); again at 1970-01-01T04:00:30Z if nothing changes")
     assert moment(4 * 3600 + 30) in [message.at for message in found.coming]

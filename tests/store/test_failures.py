@@ -33,6 +33,7 @@ from tests.store.values import (
     fired,
     group,
     journal,
+    locked,
     silence,
     silenced,
     slot,
@@ -149,26 +150,23 @@ def test_a_locked_database_is_waited_for_and_then_reported(
     sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alertrouter.store.database._PATIENCE", 0.2)
-    blocker = sqlite3.connect(file_of(sqlite_store), isolation_level=None)
-
-    def unlock() -> None:
-        # As long as nothing can be written at all, the engine was not troubled for its state.
-        assert engine.asked == 0
-        blocker.execute("ROLLBACK")
-
     engine = Engine()
 
     async def run() -> None:
-        async with journal(sqlite_store, engine.state, on_health=engine.healths.append) as opened:
-            await opened.write(engine.change(fired(alert())))
-            blocker.execute("BEGIN IMMEDIATE")
-            opened._writer._disconnect()
-            await fail_and_recover(sqlite_store, opened, engine, unlock, "another program has locked")
+        with contextlib.ExitStack() as lock:
 
-    try:
-        asyncio.run(run())
-    finally:
-        blocker.close()
+            def unlock() -> None:
+                # As long as nothing can be written at all, the engine was not troubled for its state.
+                assert engine.asked == 0
+                lock.close()
+
+            async with journal(sqlite_store, engine.state, on_health=engine.healths.append) as opened:
+                await opened.write(engine.change(fired(alert())))
+                lock.enter_context(locked(sqlite_store))
+                opened._writer._disconnect()
+                await fail_and_recover(sqlite_store, opened, engine, unlock, "another program has locked")
+
+    asyncio.run(run())
 
 
 def test_a_database_server_that_restarts_is_outlived(postgresql: pg.Server) -> None:
@@ -272,20 +270,14 @@ def test_history_that_does_not_fit_the_memory_is_counted(sqlite_store: Store) ->
 
 def test_a_send_does_not_wait_for_a_database_that_hangs(sqlite_store: Store) -> None:
     """The page goes out all the same."""
-    blocker = sqlite3.connect(file_of(sqlite_store), isolation_level=None)
 
     async def run() -> None:
         async with journal(sqlite_store, settings=replace(QUICK, patience=SECOND // 2)) as opened:
             await opened.write(fired(alert()))
-            blocker.execute("BEGIN IMMEDIATE")
-            with pytest.raises(StoreError, match=r"has not answered for 0\.5 s"):
+            with locked(sqlite_store), pytest.raises(StoreError, match=r"has not answered for 0\.5 s"):
                 await opened.intend([slot()], NOW)
-            blocker.execute("ROLLBACK")
 
-    try:
-        asyncio.run(run())
-    finally:
-        blocker.close()
+    asyncio.run(run())
     assert store_is_sound(sqlite_store)
 
 

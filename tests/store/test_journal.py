@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -29,6 +28,7 @@ from tests.store.values import (
     group,
     group_id,
     journal,
+    locked,
     silence,
     silenced,
     slot,
@@ -202,16 +202,13 @@ def test_what_was_handed_in_is_waited_for(store: Store) -> None:
 
 def test_a_database_that_hangs_is_not_waited_for_without_end(tmp_path: Path) -> None:
     async def run(store: Store) -> None:
-        blocker = sqlite3.connect(tmp_path / "alertrouter.db", isolation_level=None)
         async with journal(store, settings=replace(QUICK, patience=SECOND // 20)) as opened:
             await opened.write(fired(alert()))
-            blocker.execute("BEGIN IMMEDIATE")
-            writing = opened.write(fired(alert("Slow")))
-            await opened.settled()
-            assert not writing.done()
-            blocker.execute("ROLLBACK")
+            with locked(store):
+                writing = opened.write(fired(alert("Slow")))
+                await opened.settled()
+                assert not writing.done()
             await writing
-        blocker.close()
 
     with contextlib.closing(Store.open(tmp_path, StillClock())) as store:
         asyncio.run(run(store))
@@ -346,17 +343,14 @@ def test_what_cannot_be_stored_harms_nothing_else(store: Store, caplog: pytest.L
 
 def test_a_slow_database_does_not_hold_up_the_event_loop(tmp_path: Path) -> None:
     async def run(store: Store) -> None:
-        blocker = sqlite3.connect(tmp_path / "alertrouter.db", isolation_level=None)
         async with journal(store) as opened:
             await opened.write(fired(alert()))
-            blocker.execute("BEGIN IMMEDIATE")
-            writing = opened.write(fired(alert("Slow")))
-            # The loop goes round and round meanwhile.
-            await until(lambda: opened.lag > 0.1)
-            assert not writing.done()
-            blocker.execute("ROLLBACK")
+            with locked(store):
+                writing = opened.write(fired(alert("Slow")))
+                # The loop goes round and round meanwhile.
+                await until(lambda: opened.lag > 0.1)
+                assert not writing.done()
             await writing
-        blocker.close()
 
     with contextlib.closing(Store.open(tmp_path, StillClock())) as store:
         asyncio.run(run(store))

@@ -34,6 +34,7 @@ from tests.store.values import (
     decision,
     fired,
     journal,
+    locked,
     silence,
     silenced,
 )
@@ -382,8 +383,7 @@ def test_a_database_that_fails_gets_everything_when_it_works_again(tmp_path: Pat
         clients = Clients(store, PATIENT)
         clients.begin()
         await clients.post(posted("Acknowledged"))
-        with opened_raw_sqlite(store) as blocker:
-            blocker.execute("BEGIN IMMEDIATE")
+        with locked(store):
             with pytest.raises(StoreError, match="locked"):
                 await clients.post(posted("Refused"))
             await until(lambda: not clients.journal.healthy)
@@ -399,15 +399,6 @@ def test_a_database_that_fails_gets_everything_when_it_works_again(tmp_path: Pat
 
     with opened(str(tmp_path)) as store:
         asyncio.run(run(store))
-
-
-@contextlib.contextmanager
-def opened_raw_sqlite(store: Store) -> Iterator[Any]:
-    import sqlite3
-
-    assert store.database.path is not None
-    with contextlib.closing(sqlite3.connect(store.database.path, isolation_level=None)) as connection:
-        yield connection
 
 
 def test_what_takes_over_from_elsewhere_takes_them_apart_first(where: str) -> None:
@@ -471,7 +462,6 @@ events = st.one_of(
 )
 
 
-@pytest.mark.timeout(300)  # a database server is asked some hundred times to begin anew
 @settings(
     max_examples=30,
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.store import Journal, JournalSettings, Store
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from alertrouter.core.time import Moment
 
@@ -196,3 +197,12 @@ def stored(where: str) -> StoredState:
     """What a new start finds."""
     with contextlib.closing(Store.open(where, StillClock())) as store:
         return store.load()
+
+
+@contextlib.contextmanager
+def locked(store: Store) -> Iterator[None]:
+    """While another program has locked its file of SQLite."""
+    assert store.database.path is not None
+    with contextlib.closing(sqlite3.connect(store.database.path, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
