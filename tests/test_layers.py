@@ -17,8 +17,13 @@ MAY_IMPORT = {
     "gotemplate": {"gotemplate"},
     "promql": {"core", "promql"},
 }
-# Besides the standard library: RE2 for matchers, and the hash of the notification log.
-LIBRARIES = {"core": {"re2", "xxhash"}, "engine": set[str](), "gotemplate": set[str](), "promql": set[str]()}
+# Besides the standard library: RE2 for matchers, and the hashes of label sets.
+LIBRARIES = {
+    "core": {"fnv_c", "re2", "xxhash"},
+    "engine": set[str](),
+    "gotemplate": set[str](),
+    "promql": set[str](),
+}
 MUST_NOT_IMPORT = {
     "api": {"delivery"},
     "web": {"delivery"},

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # How long nothing may have happened before the work begins, and how long the others get after each piece of it.
 _QUIET = 0.25
 _PAUSE = 0.002
-# Ten milliseconds at the most: fingerprints of a thousand alerts cost a third less each than those of two hundred.
+# Of alerts; some milliseconds.
 _PIECE = 1000
 
 

@@ -190,7 +190,6 @@ class Listing:
         missing = [each for each in engine.known.values() if each.listing is None]
         for start in range(0, len(missing), _AT_ONCE):
             some = missing[start : start + _AT_ONCE]
-            know_fingerprints([each.labels for each in some])
             _encode_all(some)
             if start % (10 * _AT_ONCE) == 0:
                 yield b""
@@ -207,7 +206,6 @@ class Listing:
         known = list(engine.known.values())
         # Comparing fifty thousand identities takes less than a millisecond, sorting far more.
         if known != self._known:
-            know_fingerprints([each.labels for each in known])
             self._by_fingerprint = sorted(known, key=_fingerprint)
             self._known = known
         return self._by_fingerprint

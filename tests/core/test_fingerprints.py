@@ -35,7 +35,10 @@ def test_many_at_once_are_the_same_as_one_by_one(label_sets: list[dict[str, str]
     assert [labels.fingerprint for labels in many] == [Labels(each).fingerprint for each in label_sets]
 
 
-def test_more_than_fit_in_one_number() -> None:
-    many = [Labels({"n": f"{n:04d}"}) for n in range(1001)]
-    know_fingerprints(many)
-    assert [labels.fingerprint for labels in many] == [Labels(dict(labels)).fingerprint for labels in many]
+@given(st.dictionaries(TEXT, TEXT, max_size=5))
+def test_a_fingerprint_is_fnv_1a(pairs: dict[str, str]) -> None:
+    value = 14695981039346656037
+    for name in sorted(pairs):
+        for byte in b"%b\xff%b\xff" % (name.encode(), pairs[name].encode()):
+            value = (value ^ byte) * 1099511628211 % 2**64
+    assert Labels(pairs).fingerprint == value
