@@ -36,7 +36,7 @@ def why_text(line: Line) -> str:
     if line["error"]:
         why.append(line["error"])
     if line["possibleDuplicate"]:
-        why.append("possible duplicate")
+        why.append("possible duplicate, as the outcome of the one before is unknown")
     return ", ".join(filter(None, why))
 
 

@@ -12,7 +12,7 @@ from alertrouter.core.reason import NotSent
 from alertrouter.core.time import DAY
 from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import AlertTransition, DecisionRecord, Outcome, Transition
-from alertrouter.engine.milestones import Checkpointed, Started
+from alertrouter.engine.milestones import Checkpointed, Reconfigured, Started
 from alertrouter.engine.slot import Slot
 from alertrouter.insight.explanation import (
     Cause,
@@ -29,7 +29,7 @@ from alertrouter.insight.explanation import (
 )
 from alertrouter.insight.otherwise import Otherwise, causes_of
 from alertrouter.insight.record import Lapsed, RecordError
-from alertrouter.insight.terminal import Ends, ends_of
+from alertrouter.insight.terminal import ends_of
 from alertrouter.insight.verify import Reenactment
 from alertrouter.insight.ways import routes_tried
 
@@ -142,7 +142,9 @@ class Explainer:
         self._begun_at = begun_at
         self._at = at
         self._came: list[str] = []
-        self._ends = Ends()
+        # When a message that told of the alert was on its way as its process ended.
+        self._cut_off: dict[Slot, Moment] = {}
+        self._engine_before: Engine | None = None
         self._decisions: dict[Slot, list[DecisionRecord]] = {}
         self._attempts: dict[tuple[Slot, Moment], list[AttemptRecord]] = {}
         self._known: Known | None = None
@@ -179,19 +181,36 @@ class Explainer:
             case AlertTransition() if event.alert.labels == self._labels:
                 if event.kind is not Transition.COLLECTED:
                     self._known = self._engine.known.get(self._labels, self._known)
-                self._ends.happened(event)
                 self._came.append(f"{time_text(event.at)} {event.kind.value}{_more(event)}")
             case Lapsed() if event.identity == self._identity:
                 self._came.append(f"{time_text(event.at)} its end passed, and nobody had reported it again")
             case DecisionRecord() if self._concerns(event):
-                self._ends.happened(event)
                 self._decisions.setdefault(event.slot, []).append(event)
             case AttemptRecord():
                 key = (event.slot, event.tick)
                 if event.slot in self._decisions or self._is_of_ours(event.slot):
                     self._attempts.setdefault(key, []).append(event)
+            case Started():
+                self._cut_off.update(self._cut_off_by(event))
             case _:
                 pass
+        if not isinstance(event, Reconfigured):
+            # There is no engine before the first one, and a start is told right after its configuration.
+            self._engine_before = self._engine
+
+    def _cut_off_by(self, start: Started) -> Iterator[tuple[Slot, Moment]]:
+        """The messages that told of the alert and were on their way when the process before this start ended."""
+        for slot, begun_at in start.cut_off.items():
+            if self._engine_before is None:
+                # The record begins here: who was in it is known to nobody.
+                known = self._engine.known.get(self._labels)
+                if known is not None and any(group.id == slot.group for group in known.groups):
+                    yield slot, begun_at
+                continue
+            group = self._engine_before.group_by_id.get(slot.group)
+            send = None if group is None else group.open.get(slot)
+            if send is not None and self._identity in {*send.firing, *send.resolved} - send.left_out.keys():
+                yield slot, begun_at
 
     def _is_of_ours(self, slot: Slot) -> bool:
         return self._known is not None and any(group.id == slot.group for group in self._known.groups)
@@ -213,10 +232,24 @@ class Explainer:
                 yield _unheard(nobody)
             for slot in slots:
                 seen.add(slot)
-                yield self._told_in(group, slot)
+                yield self._or_perhaps(self._told_in(group, slot))
         for slot, decisions in self._decisions.items():
             if slot not in seen:
-                yield self._told_before(slot, decisions)
+                yield self._or_perhaps(self._told_before(slot, decisions))
+
+    def _or_perhaps(self, told: Told) -> Told:
+        """With the message of which nobody knows what became, if there is one."""
+        begun_at = self._cut_off.get(told.slot)
+        if begun_at is None:
+            return told
+        unknown = f"a message was on its way at {time_text(begun_at)} when the process ended, and its outcome is unknown"
+        if told.sent_at is not None:
+            told.text += f"; {unknown}"
+            return told
+        now = told.text.removeprefix(_NOT_YET).removeprefix(_NOT_TOLD)
+        told.text = f"{_PERHAPS}{unknown}; now: {now}"
+        told.why_not = NotSent.UNKNOWN
+        return told
 
     def _groups(self) -> list[AggregationGroup]:
         known = self._known
@@ -371,7 +404,7 @@ class Explainer:
             names = list(dict.fromkeys(receivers))
             whom = "" if parts else f" of {name}"
             were = "were" if len(names) > 1 else "was"
-            if text.startswith((_NOT_TOLD, _NOT_YET)):
+            if text.startswith((_NOT_TOLD, _NOT_YET, _PERHAPS)):
                 what, _, why = text.partition(": ")
                 parts.append(f"{listed(names)} {were} {what}{whom}: {why}")
             else:
@@ -431,6 +464,7 @@ class Explainer:
 _TOLD = "Told"
 _NOT_TOLD = "not told: "
 _NOT_YET = "not told yet: "
+_PERHAPS = "perhaps told: "
 _WHY = {"inhibition": NotSent.INHIBITED, "interval": NotSent.MUTED, "silence": NotSent.SILENCED}
 _FAILURE = Cause("failure", "", "the receiver did not take it", "failure")
 _RESOLVES = Cause("resolves", "", "send_resolved is false", "resolves")

@@ -12,6 +12,7 @@ from alertrouter.core.matcher import Matchers
 from alertrouter.core.matcher_syntax import Mode, parse_matchers
 from alertrouter.core.reason import NotSent
 from alertrouter.core.time import SECOND
+from alertrouter.engine.milestones import Started
 from alertrouter.insight.explain import AmbiguousError, UnknownAlertError, explain
 from alertrouter.insight.explanation import Cause, Explanation
 from alertrouter.insight.record import RecordError
@@ -227,3 +228,47 @@ def _without(story: list[Deed], config: str, causes: Sequence[Cause]) -> list[Se
 
 def _id(number: int) -> str:
     return f"00000000-0000-4000-8000-{number:012}"
+
+
+def test_of_a_message_that_was_cut_off_it_is_said_that_nobody_knows_what_became_of_it() -> None:
+    t = Timeline(ROUTED, answers=lambda _to, _at: Answer(after=20))
+    down(t.at(0))
+    t.at(40).stop().restart(down_since=35)
+    unknown = (
+        "a message was on its way at 1970-01-01T00:00:30Z when the process ended, and its outcome is unknown"
+    )
+
+    found = asked(t)
+    (told,) = found.told
+    assert found.answer.startswith("pager-b was perhaps told of {")
+    assert found.answer.endswith(f": {told.text.removeprefix('perhaps told: ')}.")
+    assert told.text.startswith(f"perhaps told: {unknown}; now: ")
+    assert (told.why_not, told.sent_at) == (NotSent.UNKNOWN, None)
+    assert found.as_json()["told"][0]["whyNot"] == "outcome unknown"
+
+    t.until(400)
+    (told,) = asked(t).told
+    assert told.text.endswith(f", perhaps for the second time; {unknown}")
+    assert told.why_not is None
+
+
+def test_an_alert_that_was_not_in_the_message_that_was_cut_off_was_not_perhaps_told() -> None:
+    t = Timeline(ROUTED, answers=lambda _to, _at: Answer(after=20))
+    t.at(0).fire("Other", team="db", severity="page")
+    down(t.at(35))
+    t.at(40).stop().restart(down_since=38)
+
+    assert asked(t).told[0].text.startswith("not told yet: ")
+    assert asked(t, 'name="Other"').told[0].text.startswith("perhaps told: ")
+
+
+def test_where_the_record_begins_with_a_start_every_member_was_perhaps_told() -> None:
+    t = Timeline(ROUTED, answers=lambda _to, _at: Answer(after=20))
+    down(t.at(0)).fire("Elsewhere")
+    t.at(40).stop().restart(down_since=35)
+    start = max(number for number, each in enumerate(t.store.events) if isinstance(each, Started))
+    # As retention leaves it.
+    del t.store.events[: start - 1]
+    assert asked(t).told[0].why_not is NotSent.UNKNOWN
+    t.at(41).fire("Late", team="db", severity="page")
+    assert asked(t, 'name="Late"').told[0].why_not is None
