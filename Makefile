@@ -38,8 +38,8 @@ fix: install  ## Format, and repair what a machine can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-crash: install  ## Kill a daemon at every step, again and again: make crash RUNS=500 SEED=1
-	$(BIN)/python -m tests.crash --runs $(or $(RUNS),500) --seed $(or $(SEED),1)
+crash: install  ## Kill a daemon at every step, again and again: make crash RUNS=500 SEED=1 DATABASE=postgresql
+	$(BIN)/python -m tests.crash --runs $(or $(RUNS),500) --seed $(or $(SEED),1) --database $(or $(DATABASE),sqlite)
 
 bench: install  ## The figures against a real Alertmanager: make bench ALERTMANAGER=/path/to/alertmanager
 	$(BIN)/python -m benchmarks.run --alertmanager '$(or $(ALERTMANAGER),$(shell command -v alertmanager || command -v prometheus-alertmanager))'

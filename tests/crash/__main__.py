@@ -5,11 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
+import contextlib
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.crash.chain import Chain, described, plan
+from tests.store import postgresql as pg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
 
 def main() -> int:
@@ -18,14 +25,25 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=500, help="how many crashes")
     parser.add_argument("--lives", type=int, default=10, help="how many of them on one database")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     options = parser.parse_args()
+    if options.database == "sqlite":
+        return _run(options, contextlib.nullcontext)
+    programs = pg.programs()
+    if programs is None:
+        parser.error("no PostgreSQL server is installed here: install Debian's package postgresql")
+    with pg.server(programs) as server:
+        return _run(options, server.database)
+
+
+def _run(options: argparse.Namespace, database: Callable[[], AbstractContextManager[str | None]]) -> int:
     deaths: collections.Counter[str] = collections.Counter()
     steps = plan(options.seed, options.runs)
     broken = alerts = silences = told = 0
     begun = time.monotonic()
     for number, at in enumerate(range(0, options.runs, options.lives)):
-        with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-            chain = Chain(Path(folder), options.seed * 1000 + number)
+        with tempfile.TemporaryDirectory(prefix="crash-") as folder, database() as url:
+            chain = Chain(Path(folder), options.seed * 1000 + number, url or "")
             asyncio.run(chain.run(steps[at : at + options.lives]))
         deaths.update(death.step.about if death.step else "from outside" for death in chain.deaths)
         alerts += len(chain.ledger.alerts)

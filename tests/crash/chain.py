@@ -59,13 +59,14 @@ class Death(NamedTuple):
 
 
 class Chain:
-    """Some lives on one database. ``problems`` says what was lost or repeated."""
+    """Some lives on one database, of which ``database`` is the URL if it is no file. ``problems``: what was lost or repeated."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, database: str = "") -> None:
         self.problems: list[str] = []
         self.deaths: list[Death] = []
         self.ledger = Ledger()
         self._folder = folder
+        self._database = database
         self._chance = random.Random(seed)
         self._life = 0
         self._died_at: list[float] = []
@@ -120,7 +121,7 @@ class Chain:
     async def _begin(self, step: Step | None, nth: int) -> ForkServerProcess:
         self._life += 1
         self._log = self._folder / f"log-{self._life}"
-        return await asyncio.to_thread(victim.begin, self._folder, self._log, step, nth)
+        return await asyncio.to_thread(victim.begin, self._folder, self._database, self._log, step, nth)
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace") if self._log.exists() else ""
@@ -260,9 +261,7 @@ class Chain:
                 return
             await self._compare()
             patience = time.monotonic() + _PATIENCE
-            while (missing := judge(self.ledger, self._folder, self._died_at).missing) and (
-                time.monotonic() < patience
-            ):
+            while (missing := judge(self.ledger, self._died_at).missing) and (time.monotonic() < patience):
                 await asyncio.sleep(0.1)
             # What would be sent without need comes in the next intervals.
             await asyncio.sleep(0.5)
@@ -272,7 +271,7 @@ class Chain:
             await asyncio.to_thread(process.join)
         if process.exitcode != 0:
             self.problems.append(f"the daemon stopped with {process.exitcode}: {self._said()[-2000:]}")
-        verdict = judge(self.ledger, self._folder, self._died_at, record=True)
+        verdict = judge(self.ledger, self._died_at, record=self._database or self._folder / "data")
         self.problems += verdict.missing + verdict.repeated
 
 

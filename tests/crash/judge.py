@@ -31,12 +31,12 @@ class Verdict(NamedTuple):
     repeated: list[str]
 
 
-def judge(ledger: Ledger, folder: Path, died_at: Sequence[float], *, record: bool = False) -> Verdict:
-    """Compare what was promised with what was told. ``record`` looks into the database, which nobody may be using."""
+def judge(ledger: Ledger, died_at: Sequence[float], *, record: str | Path = "") -> Verdict:
+    """Compare what was promised with what was told, and with the record in this database, which nobody may be using."""
     missing = [problem for path in _PATHS for problem in _missing(ledger, path)]
     if not record:
         return Verdict(missing, [])
-    return Verdict(missing, _false_pages(ledger) + _repeated(ledger, _sent(folder), died_at))
+    return Verdict(missing, _false_pages(ledger) + _repeated(ledger, _sent(record), died_at))
 
 
 def _missing(ledger: Ledger, path: str) -> list[str]:
@@ -67,8 +67,8 @@ def _false_pages(ledger: Ledger) -> list[str]:
     ]
 
 
-def _sent(folder: Path) -> list[DecisionRecord]:
-    with contextlib.closing(Store.open(folder / "data", SystemClock())) as store, store.reader() as reader:
+def _sent(record: str | Path) -> list[DecisionRecord]:
+    with contextlib.closing(Store.open(record, SystemClock())) as store, store.reader() as reader:
         page = history.decision_records(reader, history.Span(limit=1_000_000))
     return [line for line in page.lines if line.outcome is Outcome.SENT]
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.crash.chain import Chain, described, plan
 from tests.crash.steps import STEPS, Step
+from tests.store import postgresql as pg
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,5 +29,15 @@ def test_a_crash_loses_nothing_and_repeats_nothing_unmarked(tmp_path: Path, numb
     lives = len(STEPS) // _CHAINS
     chain = Chain(tmp_path, seed=number)
     asyncio.run(chain.run(plan(7, len(STEPS))[number * lives : (number + 1) * lives]))
+    assert not chain.problems, described(chain)
+    assert len(chain.deaths) == lives
+
+
+@pytest.mark.slow  # a server of its own and a dozen lives of a daemon
+def test_nor_does_one_on_postgresql(tmp_path: Path) -> None:
+    lives = len(STEPS) // _CHAINS
+    with pg.server(pg.installed()) as server, server.database() as url:
+        chain = Chain(tmp_path, seed=3, database=url)
+        asyncio.run(chain.run(plan(8, lives)))
     assert not chain.problems, described(chain)
     assert len(chain.deaths) == lives

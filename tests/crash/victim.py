@@ -22,14 +22,17 @@ if TYPE_CHECKING:
     from tests.crash.steps import Step
 
 
-def begin(folder: Path, log: Path, step: Step | None, time: int) -> ForkServerProcess:
-    """Start a daemon on this folder that kills itself when it comes to the step for the n-th time."""
-    process = context().Process(target=_live, args=(str(folder), str(log), step, time), daemon=True)
+def begin(folder: Path, database: str, log: Path, step: Step | None, time: int) -> ForkServerProcess:
+    """Start a daemon on this folder that kills itself when it comes to the step for the n-th time.
+
+    ``database`` is a URL, or empty for a file in the folder.
+    """
+    process = context().Process(target=_live, args=(str(folder), database, str(log), step, time), daemon=True)
     process.start()
     return process
 
 
-def _live(folder: str, log: str, step: Step | None, time: int) -> None:
+def _live(folder: str, database: str, log: str, step: Step | None, time: int) -> None:
     with Path(log).open("wb", buffering=0) as said:
         os.dup2(said.fileno(), 2)
     if step is not None:
@@ -39,6 +42,7 @@ def _live(folder: str, log: str, step: Step | None, time: int) -> None:
             Settings(
                 config_file=f"{folder}/alertmanager.yml",
                 storage_path=f"{folder}/data",
+                storage_url=database,
                 web_listen_address=("127.0.0.1:0",),
                 data_maintenance_interval=SECOND,
                 alerts_gc_interval=SECOND,
