@@ -38,8 +38,8 @@ class Shown:
         return f"curl {expression} of {group.name} at {minutes(at):g}"
 
 
-def asked(handler: Callable[[Request], Awaitable[HttpAnswer]], query: str = "") -> tuple[int, dict[str, Any]]:
-    """Status and body of an answer, without an event loop: nothing here waits for anything."""
+def answered(handler: Callable[[Request], Awaitable[HttpAnswer]], query: str = "") -> HttpAnswer:
+    """An answer, without an event loop: nothing here waits for anything."""
 
     async def receive() -> Any:
         raise NotImplementedError
@@ -49,7 +49,13 @@ def asked(handler: Callable[[Request], Awaitable[HttpAnswer]], query: str = "") 
     )
     with pytest.raises(StopIteration) as stopped:
         coroutine.__await__().send(None)
-    answer = stopped.value.value
+    found: HttpAnswer = stopped.value.value
+    return found
+
+
+def asked(handler: Callable[[Request], Awaitable[HttpAnswer]], query: str = "") -> tuple[int, dict[str, Any]]:
+    """Status and body of an answer."""
+    answer = answered(handler, query)
     body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
     return answer.status, json.loads(body)
 
@@ -296,6 +302,31 @@ def one_rule(place: int, made: Story) -> dict[str, Any]:
     assert status == 200
     assert rule.items() <= shown.items()
     return shown
+
+
+def test_thousands_of_alerts_keep_nobody_waiting() -> None:
+    made = Story(alerting('","alerts":[]', labels={"alerts": "[]"}), recording("rules", "up"))
+    hosts = {f"host-{number}" for number in range(3000)}
+    made.answer([sample(instance=each) for each in hosts])
+    made.evaluate(0, 1)
+    api = RulesApi(Shown(made.live))
+    only = made.live.rules[0]
+    query = f"group_id={made.live.identity}&rule_id={only.identity}"
+    for handler, asks, way in (
+        (api.rules, "", ["data", "groups", 0, "rules", 0, "alerts"]),
+        (api.alerts, "", ["data", "alerts"]),
+        (api.rule, query, ["alerts"]),
+    ):
+        answer = answered(handler, asks)
+        assert not isinstance(answer.body, bytes)
+        pieces = list(answer.body)
+        # After each piece others have their turn.
+        assert set(pieces[1:-1:2]) == {b""}
+        assert max(map(len, pieces)) < 110_000
+        alerts = json.loads(b"".join(pieces))
+        for step in way:
+            alerts = alerts[step]
+        assert {each["labels"]["instance"] for each in alerts} == hosts
 
 
 def test_the_last_evaluations_of_a_rule_are_shown_the_newest_first() -> None:
