@@ -307,6 +307,7 @@ class Daemon:
             self._journal,
             retention=settings.history_retention,
             max_size=settings.history_max_size,
+            known=self._engine.labels_of,
         ).run(
             self.clock,
             sweep_every=settings.data_maintenance_interval,

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from alertrouter.core.time import SECOND
 from alertrouter.memory import return_memory
 from alertrouter.store.errors import StoreError
-from alertrouter.store.indexing import next_chunk
+from alertrouter.store.indexing import next_chunk, nobody
 from alertrouter.store.retention import oldest, size
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertrouter.clock import Timer
+    from alertrouter.core.labels import Labels
     from alertrouter.core.time import Duration, Moment
     from alertrouter.store.chunk import Chunk
     from alertrouter.store.journal import Journal
@@ -31,13 +32,25 @@ _SHARE = 50
 
 
 class HistoryKeeper:
-    """Looks after the history of one store. ``retention`` and ``max_size`` (bytes) of 0 are no limit."""
+    """Looks after the history of one store. ``retention`` and ``max_size`` (bytes) of 0 are no limit.
 
-    def __init__(self, store: Store, journal: Journal, *, retention: Duration, max_size: int) -> None:
+    ``known`` tells the labels of alerts that are in memory by their identity, from any thread.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        journal: Journal,
+        *,
+        retention: Duration,
+        max_size: int,
+        known: Callable[[int], Labels | None] = nobody,
+    ) -> None:
         self._store = store
         self._journal = journal
         self._retention = retention
         self._max_size = max_size
+        self._known = known
 
     async def run(self, clock: Timer, *, sweep_every: Duration, is_rushed: Callable[[], bool]) -> None:
         """Index every few seconds, but while messages wait for room seldom; delete what is too much now and then."""
@@ -67,7 +80,7 @@ class HistoryKeeper:
 
     def _next_chunk(self) -> Chunk | None:
         with self._store.reader() as connection:
-            return next_chunk(connection)
+            return next_chunk(connection, self._known)
 
     async def sweep(self, now: Moment) -> None:
         """Delete what is too old, then the oldest until the rest is small enough."""

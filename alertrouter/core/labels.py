@@ -154,6 +154,21 @@ def unpack_pairs(packed: PackedLabels) -> dict[str, str]:
     return dict(zip(packed[0], packed[1:])) if packed else {}  # type: ignore[arg-type]  # noqa: B905
 
 
+class WithIdentity:
+    """Stands for the label set of an identity in a look-up: a ``dict`` whose keys are label sets finds that one for it."""
+
+    __slots__ = ("_identity",)
+
+    def __init__(self, identity: int) -> None:
+        self._identity = identity
+
+    def __hash__(self) -> int:
+        return self._identity & _HASH
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Labels) and other.identity == self._identity
+
+
 def know_fingerprints(label_sets: Iterable[Labels]) -> None:
     """Work out the fingerprints that nobody has asked for yet, so that whoever does has them."""
     for labels in label_sets:

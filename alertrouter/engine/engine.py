@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from alertrouter.core.alert import merge
+from alertrouter.core.labels import WithIdentity
 from alertrouter.core.matcher_syntax import Mode
 from alertrouter.core.time import HOUR
 from alertrouter.engine import silencing
@@ -111,6 +112,11 @@ class Engine:
     def entries(self) -> Mapping[Slot, LogEntry]:
         """The notification log."""
         return self.flusher.log.entries
+
+    def labels_of(self, identity: int) -> Labels | None:
+        """The labels of an alert that is known, by ``Labels.identity``. Any thread may ask."""
+        known = self.known.get(cast("Labels", WithIdentity(identity)))
+        return None if known is None else known.labels
 
     def silenced_by(self, known: Known, now: Moment) -> tuple[Silence, ...]:
         """The silences that mute this alert now."""

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 #: So many lines make a chunk, or so many mentions of alerts in fewer lines.
 LINES = 8_192
 MENTIONS = 131_072
+# The labels of so many are in memory at a time.
+_ALERTS_AT_ONCE = 1_000
 
 _ALERT_BITS = 24
 _ALERT = (1 << _ALERT_BITS) - 1
@@ -93,9 +96,9 @@ class Chunk:
 def make(
     source: str,
     lines: Sequence[Line],
-    labels_of: Callable[[Collection[int]], Iterable[tuple[int, Mapping[str, str]]]],
+    labels_of: Callable[[Collection[int]], Mapping[int, Mapping[str, str]]],
 ) -> Chunk:
-    """The index over these lines, at least one, in ascending order of their numbers."""
+    """The index over these lines, at least one, in ascending order of their numbers. ``labels_of`` is asked for some at a time."""
     first = lines[0].number
     positions_by_identity: dict[int, list[int]] = {}
     for line in lines:
@@ -119,33 +122,36 @@ def make(
         ),
         offsets=_to_bytes(offsets),
         positions=_to_bytes(positions),
-        labels=_label_indexes(positions_by_identity, labels_of(positions_by_identity.keys())),
+        labels=_label_indexes(list(positions_by_identity), labels_of),
     )
 
 
 def _label_indexes(
-    identities: Iterable[int], labels_by_identity: Iterable[tuple[int, Mapping[str, str]]]
+    identities: Sequence[int], labels_of: Callable[[Collection[int]], Mapping[int, Mapping[str, str]]]
 ) -> dict[str, LabelIndex]:
     postings: dict[str, array[int]] = {}
     hashes: dict[str, dict[str, int]] = {}
-    alert_by_identity = {identity: alert for alert, identity in enumerate(identities)}
-    themselves = array("Q", [_identity_hash(each) | alert for each, alert in alert_by_identity.items()])
-    for identity, labels in labels_by_identity:
-        alert = alert_by_identity.pop(identity, -1)
-        # An alert that is current again may be among the past ones, too.
-        for name, value in labels.items() if alert >= 0 else ():
-            of_name = hashes.get(name)
-            if of_name is None:
-                of_name = hashes[name] = {}
-                postings[name] = array("Q")
-            hashed = of_name.get(value)
-            if hashed is None:
-                hashed = of_name[value] = _hash(value)
-            postings[name].append(hashed | alert)
+    for begin in range(0, len(identities), _ALERTS_AT_ONCE):
+        some = identities[begin : begin + _ALERTS_AT_ONCE]
+        labels = labels_of(some)
+        alerts_by_names: dict[tuple[str, ...], list[int]] = {}
+        for alert, identity in enumerate(some, start=begin):
+            if identity in labels:
+                alerts_by_names.setdefault(tuple(labels[identity]), []).append(alert)
+        for names, alerts in alerts_by_names.items():
+            columns = zip(*[labels[identities[alert]].values() for alert in alerts], strict=True)
+            for name, values in zip(names, columns, strict=True):
+                of_name = hashes.setdefault(name, {})
+                for value in dict.fromkeys(values):
+                    if value not in of_name:
+                        of_name[value] = _hash(value)
+                hashed = map(of_name.__getitem__, values)
+                postings.setdefault(name, array("Q")).extend(map(or_, hashed, alerts))
     made = {
         name: LabelIndex(_to_bytes(array("Q", sorted(found))), _to_json(list(hashes[name])).decode())
         for name, found in postings.items()
     }
+    themselves = [_identity_hash(each) | alert for alert, each in enumerate(identities)]
     made[""] = LabelIndex(_to_bytes(array("Q", sorted(themselves))), "[]")
     return made
 

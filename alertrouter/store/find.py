@@ -122,15 +122,7 @@ def labels_of(
 
 def pairs_of(connection: Connection, identities: Collection[int]) -> dict[int, Mapping[str, str]]:
     """The same, bare and unchecked: for looking at thousands of them."""
-    return dict(each_pairs(connection, identities))
-
-
-def each_pairs(
-    connection: Connection, identities: Collection[int]
-) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The same, one by one, for who need not have all of them at once; some may come twice."""
-    for identity, stored in _stored_labels(connection, identities):
-        yield identity, label_pairs(stored)
+    return {identity: label_pairs(stored) for identity, stored in _stored_labels(connection, identities)}
 
 
 def _stored_labels(connection: Connection, identities: Collection[int]) -> Iterator[tuple[int, str]]:

@@ -55,6 +55,15 @@ def test_b4_empty_labels_do_not_count() -> None:
     assert list(t.engine.known) == [Labels({"b": "x"})]
 
 
+def test_labels_are_found_by_their_identity_while_the_alert_is_known() -> None:
+    t = Timeline()
+    t.at(0).request({"labels": {"a": "1"}}, {"labels": {"a": "2"}})
+    labels = next(iter(t.engine.known))
+    assert t.engine.labels_of(labels.identity) is labels
+    # Another that shares the hash under which it is looked for.
+    assert t.engine.labels_of(labels.identity ^ 1 << 63) is None
+
+
 def test_b5_an_empty_annotation_is_kept() -> None:
     t = Timeline()
     t.at(0).request({"labels": {"a": "1"}, "annotations": {"note": ""}})

@@ -159,6 +159,28 @@ def test_a_search_finds_what_looking_at_every_line_finds(where: str, monkeypatch
                 assert ask(5, Transition.RESOLVED) == keys(resolved), text
 
 
+def test_labels_that_are_known_give_the_index_that_stored_ones_give(where: str) -> None:
+    write(where, [Changes(alerts=ALERTS, transitions=story(3, 100))])
+    known = {each.labels.identity: each.labels for each in ALERTS[::2]}
+    asked: list[int] = []
+
+    def labels_of(identity: int) -> Labels | None:
+        asked.append(identity)
+        return known.get(identity)
+
+    with reading(where) as connection:
+        made = [
+            next_chunk(connection, lines=100),
+            next_chunk(connection, labels_of, lines=100),
+            next_chunk(connection, {each.labels.identity: each.labels for each in ALERTS}.get, lines=100),
+        ]
+    assert set(asked) & known.keys()
+    assert set(asked) - known.keys()
+    one, *others = [{name: index.postings for name, index in each.labels.items()} for each in made if each]
+    assert set(one) == {"", "alertname", "instance", "job", "team"}
+    assert others == [one, one]
+
+
 def test_an_alert_is_found_by_its_identity(where: str) -> None:
     told = story(2, 100)
     remember(where, told)

@@ -67,7 +67,9 @@ def test_what_is_too_old_or_too_much_goes_and_the_oldest_goes_first(store: Store
 
 
 def test_lines_are_indexed_while_it_is_quiet(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keep_history, "next_chunk", lambda c: indexing.next_chunk(c, lines=1500))
+    monkeypatch.setattr(
+        keep_history, "next_chunk", lambda c, known: indexing.next_chunk(c, known, lines=1500)
+    )
 
     async def run() -> None:
         async with journal(store) as opened:
