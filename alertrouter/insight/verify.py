@@ -25,6 +25,7 @@ from alertrouter.engine.decision import Quiet, Send
 from alertrouter.engine.dedup import seen_resolved
 from alertrouter.engine.judge import identities
 from alertrouter.engine.milestones import Checkpointed, ClockSet, Maintained, Reconfigured, Started, Stopped
+from alertrouter.engine.record import Written
 from alertrouter.engine.view import FAR
 from alertrouter.insight.feed import Feed
 from alertrouter.insight.record import LAST_MOMENTS, Lapsed
@@ -49,25 +50,28 @@ _MOST_TOLD = 1000
 _OUT_OF_TIME = (Started, Lapsed)
 # With more reasons than this in memory, old ones are forgotten.
 _MANY = 32
+_NOTHING = Written(None, {}, {})
 
 
 class _Unsaid(NamedTuple):
-    """That a flush at this moment told an integration nothing, and why: all in all, and for each alert."""
+    """That a flush at this moment told an integration nothing, and why: all in all, and for each alert.
+
+    ``before``: what the lines before it say; None where that is not known.
+    """
 
     at: Moment
     tick: Moment
     why_not: NotSent | None
     muted: Mapping[int, Sequence[str]]
     left_out: Mapping[int, NotSent]
+    before: Written | None
 
     def has_otherwise(self, record: DecisionRecord) -> int:
         """Of how many alerts something else is true than the line says; it names those of whom it is news."""
         muted, left_out = self.muted, self.left_out
         differing = 0
         for each, causes in record.muted.items():
-            found = muted.get(each)
-            # In which order several silences are named is nobody's business.
-            differing += found is None or (found != causes and set(found) != set(causes))
+            differing += not _same(muted.get(each), causes)
         for each, why in record.left_out.items():
             if why is NotSent.DEDUPLICATED:
                 differing += each in muted or each in left_out
@@ -77,6 +81,22 @@ class _Unsaid(NamedTuple):
             # That one names everybody.
             differing += len((muted.keys() | left_out.keys()) - record.muted.keys() - record.left_out.keys())
         return differing
+
+    def has_besides(self, record: DecisionRecord) -> int:
+        """Of how many alerts something is news and the line does not name them."""
+        before, muted, left_out = self.before, self.muted, self.left_out
+        if before is None:
+            return 0
+        news = {each for each, causes in muted.items() if not _same(before.muted.get(each), causes)}
+        news.update(each for each, why in left_out.items() if before.left_out.get(each) is not why)
+        # And those that are free again.
+        news |= (before.muted.keys() | before.left_out.keys()) - muted.keys() - left_out.keys()
+        return len(news - record.muted.keys() - record.left_out.keys())
+
+
+def _same(causes: Sequence[str] | None, others: Sequence[str]) -> bool:
+    # In which order several silences are named is nobody's business.
+    return causes is not None and (causes == others or set(causes) == set(others))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +153,9 @@ class Reenactment:
         # Several for one slot when reloads took its group away and brought it back meanwhile.
         self._sends: dict[Slot, list[Send]] = {}
         self._quiet: dict[Slot, _Unsaid] = {}
+        # A replay that begins in the middle does not know what lines said of these groups before; then of these slots it does.
+        self._older: set[GroupId] = set()
+        self._read: set[Slot] = set()
         self._closed_at: dict[GroupId, Moment] = {}
         self._many = _MANY
         self._takers: dict[type[Event], Callable[[Any], None]] = {
@@ -196,6 +219,7 @@ class Reenactment:
     def _checkpointed(self, event: Checkpointed) -> None:
         if self._feed is None:
             self._begin(event.settings, event.checkpoint)
+            self._older = set(self.engine.group_by_id)
 
     def _has_stopped(self, event: Stopped) -> None:
         self._look_for_missing(event.at)
@@ -246,6 +270,8 @@ class Reenactment:
         self._waiting.clear()
         self._sends = {slot: [send] for group in self.engine.groups for slot, send in group.open.items()}
         self._quiet.clear()
+        self._older.clear()
+        self._read.clear()
         self._closed_at.clear()
 
     # Time
@@ -314,7 +340,10 @@ class Reenactment:
                 self._turn(group, max(since, group.tick or since))
         self._look_again = again
 
-    def _turn(self, group: AggregationGroup, now: Moment) -> Changes:
+    def _turn(
+        self, group: AggregationGroup, now: Moment, before: Mapping[Slot, Written] | None = None
+    ) -> Changes:
+        """``before``: what lines said so far, where it is to be compared with what they say now."""
         flushes: list[Flush] = []
         changes = Changes()
         self.engine.flusher.turn(group, flushes, changes, now)
@@ -323,11 +352,21 @@ class Reenactment:
                 self._sends.setdefault(send.slot, []).append(send)
         for record in changes.decisions:
             self._quiet[record.slot] = _Unsaid(
-                now, record.tick, record.why_not, record.muted, record.left_out
+                now,
+                record.tick,
+                record.why_not,
+                record.muted,
+                record.left_out,
+                None if before is None else self._written(record.slot, before),
             )
         if len(self._quiet) > self._many or len(self._closed_at) > self._many:
             self._forget_old(now)
         return changes
+
+    def _written(self, slot: Slot, before: Mapping[Slot, Written]) -> Written | None:
+        if slot.group in self._older and slot not in self._read:
+            return None
+        return before.get(slot, _NOTHING)
 
     def _forget_old(self, now: Moment) -> None:
         """Reasons are compared right after their flush, and of groups that are gone nothing is asked."""
@@ -416,9 +455,12 @@ class Reenactment:
         group.due = record.due
         # It was looked at in full then, be it because heartbeats had moved an end; and every reason is to be compared.
         group.quiet_stamp = ()
+        before = dict(group.records)
         group.records.clear()
         number = group.flush_number
-        self._turn(group, record.at)
+        self._turn(group, record.at, before)
+        for slot, written in before.items():
+            group.records.setdefault(slot, written)
         if group.flush_number == number:
             self._differ(
                 record.at, group.key, receiver, "flushed before its time, in a replay it is kept back"
@@ -460,6 +502,8 @@ class Reenactment:
             sends[-1] = renewed
 
     def _decided(self, record: DecisionRecord) -> None:
+        if record.slot.group in self._older:
+            self._read.add(record.slot)
         if record.outcome is Outcome.LOGGED or record.reason is None:
             self._stayed_quiet(record)
             return
@@ -526,6 +570,8 @@ class Reenactment:
             self._differ_about(record, f"in a replay because: {why_not}")
         elif differing := found.has_otherwise(record):
             self._differ_about(record, f"of {differing} alerts, in a replay for another reason")
+        elif missing := found.has_besides(record):
+            self._differ_about(record, f"of {missing} alerts more in a replay")
 
     def _differ_about(self, record: DecisionRecord, what: str) -> None:
         why = record.why_not.value if record.why_not else ""
