@@ -16,6 +16,7 @@ from alertrouter.core.reason import FailureReason
 from alertrouter.core.time import SECOND
 from alertrouter.idle_metrics import IdleMetrics
 from alertrouter.live_metrics import EngineCollector, ReceiverCollector
+from alertrouter.tallies import Distributions, Tallies
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from alertrouter.core.time import Moment
     from alertrouter.delivery.status import LaneStatus
     from alertrouter.engine.engine import Engine
+    from alertrouter.tallies import Distribution, Tally
 
 #: The integrations that Alertmanager has; their series exist from the start.
 INTEGRATIONS = (
@@ -54,10 +56,10 @@ INTEGRATIONS = (
 class _Usual(NamedTuple):
     """The series of one integration that every message moves."""
 
-    notifications: Counter
-    requests: Counter
-    latency: Histogram
-    taken: Counter
+    notifications: Tally
+    requests: Tally
+    latency: Distribution
+    taken: Tally
 
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -140,25 +142,25 @@ class Metrics(IdleMetrics):
     def _notifications(self) -> None:
         names = ("integration", "receiver_name") if self._by_receiver else ("integration",)
         counter = self._counter
-        self._sent = counter("alertmanager_notifications_total", "Notifications tried.", *names)
+        self._sent = self._tallies("alertmanager_notifications_total", "Notifications tried.", *names)
         self._failed = counter(
             "alertmanager_notifications_failed_total", "Notifications given up.", *names, "reason"
         )
-        self._requests = counter("alertmanager_notification_requests_total", "Attempts.", *names)
+        self._requests = self._tallies("alertmanager_notification_requests_total", "Attempts.", *names)
         self._requests_failed = counter(
             "alertmanager_notification_requests_failed_total", "Failed attempts.", *names
         )
-        self._latency = Histogram(
+        self._latency = Distributions(
             "alertmanager_notification_latency_seconds",
             "Duration of attempts.",
             names,
-            buckets=(1, 5, 10, 15, 20),
-            registry=self.registry,
+            (1, 5, 10, 15, 20),
+            self.registry,
         )
         self._suppressed = counter(
             "alertmanager_notifications_suppressed_total", "Alerts kept back, by what.", "reason"
         )
-        self._outcomes = counter(
+        self._outcomes = self._tallies(
             "alertrouter_notifications_total",
             "Notifications of each receiver by how they ended.",
             "receiver",
@@ -200,11 +202,11 @@ class Metrics(IdleMetrics):
 
     def notification(self, receiver: str, integration: str) -> None:
         """A message has come to be sent, or logged as told without being sent."""
-        self._usual(receiver, integration).notifications.inc()
+        self._usual(receiver, integration).notifications.value += 1
 
     def notification_sent(self, receiver: str, integration: str) -> None:
         """The receiver took it."""
-        self._usual(receiver, integration).taken.inc()
+        self._usual(receiver, integration).taken.value += 1
 
     def notification_failed(self, receiver: str, integration: str, reason: FailureReason) -> None:
         """It was given up."""
@@ -214,7 +216,7 @@ class Metrics(IdleMetrics):
     def request(self, receiver: str, integration: str, seconds: float) -> None:
         """An attempt was made and took so long."""
         usual = self._usual(receiver, integration)
-        usual.requests.inc()
+        usual.requests.value += 1
         usual.latency.observe(seconds)
 
     def request_failed(self, receiver: str, integration: str) -> None:
@@ -233,6 +235,9 @@ class Metrics(IdleMetrics):
     def flushed(self, late: float) -> None:
         """A group was flushed so many seconds after it was due."""
         self._lateness.observe(late)
+
+    def _tallies(self, name: str, about: str, *labels: str) -> Tallies:
+        return Tallies(name, about, labels, self.registry)
 
     # Silences
 
@@ -332,12 +337,13 @@ class Metrics(IdleMetrics):
     # The rest
 
     def _own(self) -> None:
-        self._lateness = Histogram(
+        self._lateness = Distributions(
             "alertrouter_flush_lateness_seconds",
             "Time from when a group was due until it was flushed.",
-            buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60),
-            registry=self.registry,
-        )
+            (),
+            (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60),
+            self.registry,
+        ).labels()
 
     def _builds(self) -> None:
         build = self._gauge(

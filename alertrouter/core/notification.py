@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ReceiverDatum = str | int | float
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class Notification:
     """One message to one integration.
 
@@ -34,10 +34,10 @@ class Notification:
     reason: Reason
     alerts: Sequence[Alert]
     group_labels: Labels
-    route_labels: Mapping[str, str] = field(default_factory=dict)
     group_key: str
     flushed_at: Moment
     flush_number: int = 1
+    route_labels: Mapping[str, str] = field(default_factory=dict)
     receiver_data: Mapping[str, ReceiverDatum] = field(default_factory=dict)
     possible_duplicate: bool = False
 

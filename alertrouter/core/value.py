@@ -1,7 +1,8 @@
 """Values that are made by the thousand: immutable for the type checker, and cheap to make.
 
 What makes a frozen dataclass immutable while the program runs costs a tenth of a microsecond a field each time one is
-made, two thirds of all that making it costs. Nobody changes a value here: the type checker sees to it.
+made, two thirds of all that making it costs. Nobody changes a value here: the type checker sees to it. To name its fields costs
+half of the rest, so where each message makes one, they are given by place, in the order of the class.
 """
 
 from __future__ import annotations

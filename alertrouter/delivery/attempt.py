@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.slot import Slot
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class AttemptRecord:
     """One try to send one message. ``number`` counts from 1 within the flush of ``tick``.
 

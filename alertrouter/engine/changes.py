@@ -55,7 +55,7 @@ class MovedEnd(NamedTuple):
     ends_offset: int
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class GroupState:
     """What must be remembered of an aggregation group; its members follow from the alerts.
 
@@ -77,7 +77,7 @@ class GroupState:
     held: bool = False
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class LogEntry:
     """What one integration was last told about a group.
 
@@ -91,11 +91,11 @@ class LogEntry:
     revision: int
     flushed_at: Moment
     sent_at: Moment
+    expires_at: Moment
     firing: frozenset[int]
     resolved: frozenset[int]
     pending: frozenset[int] = frozenset()
     receiver_data: Mapping[str, ReceiverDatum] = field(default_factory=dict)
-    expires_at: Moment
 
     @property
     def announced(self) -> frozenset[int]:
@@ -112,7 +112,7 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class DecisionRecord:
     """One line of the decision history: what became of a message, or why there was none if a reason is a new one.
 
@@ -141,7 +141,7 @@ class DecisionRecord:
     possible_duplicate: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class FlushRecord:
     """A flush that had something to say or changed something; others leave nothing but their time behind.
 

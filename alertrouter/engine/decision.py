@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.slot import GroupId, Slot
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class Send:
     """A message that is due.
 
@@ -68,7 +68,7 @@ class Quiet:
     left_out: Mapping[int, NotSent] = field(default_factory=dict)
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class Flush:
     """One turn of an aggregation group: the messages that are due and how many alerts were muted by what.
 

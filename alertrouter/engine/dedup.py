@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.changes import LogEntry
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class Batch:
     """The members of a group as one integration may be told of them, by ``Labels.identity``.
 

@@ -85,9 +85,7 @@ class Flusher(GroupTimers):
             tick = group.tick
             assert tick is not None
             if unusual or tick != due or group.open or _extent(group, changes) != before:
-                changes.flushes.append(
-                    FlushRecord(at=now, group=group.id, due=due, tick=tick, group_key=group.key)
-                )
+                changes.flushes.append(FlushRecord(now, group.id, due, tick, group.key))
 
     def _flush_if_free(
         self, group: AggregationGroup, flushes: list[Flush], changes: Changes, now: Moment
@@ -107,14 +105,16 @@ class Flusher(GroupTimers):
         group.flush_number += 1
         group.due = tick + group.route.group_interval
         group.recheck = None
-        if group.quiet_stamp == self.judge.stamp(group) and now < group.quiet_until:
+        stamp = self.judge.stamp(group)
+        if group.quiet_stamp == stamp and now < group.quiet_until:
             self.schedule(group)
             return
         note_expired(group.members, changes, now)
         view = self.judge.suppression.view(group.route, group.members, now, tick)
-        note_expired(view.ended, changes, now)
+        if view.ended:
+            note_expired(view.ended, changes, now)
         group.muted = frozenset(view.muted)
-        group.seen = self._sight(group, now)
+        group.seen = (stamp, self._unmoved_until(now))
         if self.events is not None and view.muted:
             tell_muted(self.events, view, self.judge.suppression, now)
         group.seen_resolved = [(known, known.updated_at) for known in group.members if known.ends_at <= now]
@@ -128,7 +128,7 @@ class Flusher(GroupTimers):
                 group, Quiet(slot=slot, why_not=NotSent.NO_INTEGRATION, left_out=nobody), changes, now
             )
         for slot, integration in group.slots():
-            decision = self.judge.decide(group, slot, integration, view, now, tick)
+            decision = self.judge.decide(group, slot, integration, view, now, tick, stamp)
             if isinstance(decision, Quiet):
                 self._stay_quiet(group, decision, integration, view, logged, changes, now)
             else:
@@ -137,15 +137,7 @@ class Flusher(GroupTimers):
         self._hold(group, view, now, sending=bool(sends))
         self.schedule(group)
         flushes.append(
-            Flush(
-                group=group.id,
-                route=group.route,
-                tick=tick,
-                number=group.flush_number,
-                sends=sends,
-                logged=logged,
-                suppressed=view.suppressed,
-            )
+            Flush(group.id, group.route, tick, group.flush_number, sends, logged, view.suppressed)
         )
         if not sends:
             self._settle(group, changes, now)
@@ -229,16 +221,16 @@ class Flusher(GroupTimers):
         changes = self._noticed(now)
         before = self.log.entries.get(send.slot)
         entry = LogEntry(
-            slot=send.slot,
-            group_key=send.notification.group_key,
-            revision=(before.revision if before else 0) + 1,
-            flushed_at=send.tick,
-            sent_at=now,
-            firing=send.firing,
-            resolved=send.resolved,
-            pending=send.pending,
-            receiver_data=send.notification.receiver_data if receiver_data is None else receiver_data,
-            expires_at=self.log.expiry(send.route.repeat_interval, now),
+            send.slot,
+            send.notification.group_key,
+            before.revision + 1 if before else 1,
+            send.tick,
+            now,
+            self.log.expiry(send.route.repeat_interval, now),
+            send.firing,
+            send.resolved,
+            send.pending,
+            send.notification.receiver_data if receiver_data is None else receiver_data,
         )
         self.log.put(entry, changes)
         if self.log.unsure:
@@ -321,25 +313,28 @@ class Flusher(GroupTimers):
             for slot, integration in group.slots()
         )
 
-    def _sight(self, group: AggregationGroup, now: Moment) -> tuple[int, ...]:
-        """By what a flush finds out who is muted; the last is until when time alone mutes nobody else."""
+    def _unmoved_until(self, now: Moment) -> Moment:
+        """Until when time alone mutes nobody else."""
         next_silence = self.judge.suppression.silences.next_start(now)
-        return (*self.judge.stamp(group), FAR if next_silence is None else next_silence)
+        return FAR if next_silence is None else next_silence
 
     def _is_as_seen(self, group: AggregationGroup, now: Moment) -> bool:
         """Whether nothing happened to the group, or to what may mute its members, since its flush began."""
-        seen = group.seen
-        return bool(seen) and now < seen[-1] and seen[:-1] == self.judge.stamp(group)
+        if group.seen is None:
+            return False
+        stamp, until = group.seen
+        return now < until and stamp == self.judge.stamp(group)
 
     def _note_quiet(self, group: AggregationGroup, now: Moment, *, as_seen: bool) -> None:
         """Find out how long a flush would say nothing if nothing changes, so that it need not look."""
         route = group.route
-        group.quiet_stamp = group.seen = ()
+        group.quiet_stamp = ()
+        group.seen = None
         if not as_seen:
             return
         if group.muted or route.active_time_intervals or route.mute_time_intervals:
             return
-        until = min(known.ends_at for known in group.members)
+        until = min([known.ends_at for known in group.members])
         if until <= now:
             return
         members = identities(group.members)
@@ -348,8 +343,7 @@ class Flusher(GroupTimers):
             if entry is None or not members <= entry.firing:
                 return  # somebody came or fired again while the flush was sending
             until = min(until, entry.flushed_at + route.repeat_interval)
-        next_silence = self.judge.suppression.silences.next_start(now)
-        group.quiet_until = until if next_silence is None else min(until, next_silence)
+        group.quiet_until = min(until, self._unmoved_until(now))
         group.quiet_stamp = self.judge.stamp(group)
 
     def _stay_quiet(

@@ -30,7 +30,8 @@ class AggregationGroup:
     ``due`` is the next flush and ``recheck`` an earlier moment at which a group that is held back may have become
     free (D10). ``version`` counts changes of members. ``open`` holds the sends of the running flush; while there are
     any, no other flush begins. ``seen_resolved`` are the members that were resolved when the running flush began, with
-    the time of their last report, and ``seen`` what it found out by who is muted. ``muted`` are the members that the last
+    the time of their last report, and ``seen`` what it found out by who is muted, and until when time alone mutes nobody
+    else. ``muted`` are the members that the last
     flush kept back.
     """
 
@@ -81,7 +82,7 @@ class AggregationGroup:
         self.open: dict[Slot, Send] = {}
         self.failed = False
         self.overdue = False
-        self.seen: tuple[int, ...] = ()
+        self.seen: tuple[tuple[int, ...], Moment] | None = None
         self.seen_resolved: list[tuple[Known, Moment]] = []
         self.muted: frozenset[Known] = frozenset()
         self.quiet_stamp: tuple[int, ...] = ()
@@ -118,15 +119,16 @@ class AggregationGroup:
 
     def state(self) -> GroupState:
         """What must be remembered."""
+        route = self.route
         return GroupState(
-            id=self.id,
-            receiver=self.route.receiver.name,
-            key=self.route.key,
-            path=self.route.place,
-            created_at=self.created_at,
-            due=self.due,
-            tick=self.tick,
-            settled_at=self.settled_at,
-            flush_number=self.flush_number,
-            held=self.held,
+            self.id,
+            route.receiver.name,
+            route.key,
+            route.place,
+            self.created_at,
+            self.due,
+            self.tick,
+            self.settled_at,
+            self.flush_number,
+            self.held,
         )

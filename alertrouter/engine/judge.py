@@ -15,10 +15,11 @@ from alertrouter.engine.dedup import Batch, why_notify
 from alertrouter.engine.view import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.receiver import Integration
+    from alertrouter.core.route import Route
     from alertrouter.core.time import Moment
     from alertrouter.engine.changes import LogEntry
     from alertrouter.engine.group import AggregationGroup
@@ -57,8 +58,9 @@ class Judge:
         view: View,
         now: Moment,
         tick: Moment,
+        stamp: tuple[int, ...] = (),
     ) -> Send | Quiet:
-        """A message for this integration, or why there is none."""
+        """A message for this integration, or why there is none. ``stamp`` is that of the group, if it is at hand."""
         entry = self._log.entries.get(slot)
         resolved = view.resolved
         if integration.announce_muted_resolves and entry is not None:
@@ -68,11 +70,7 @@ class Judge:
             ]
         if not view.firing and not resolved:
             return Quiet(slot=slot, why_not=view.why_all_muted, muted=_muted(view))
-        batch = Batch(
-            firing=identities(view.firing),
-            resolved=identities(resolved),
-            any_muted_firing=bool(view.muted_firing),
-        )
+        batch = Batch(identities(view.firing), identities(resolved), bool(view.muted_firing))
         reason = why_notify(
             entry,
             batch,
@@ -91,35 +89,36 @@ class Judge:
         told = view.firing + resolved if integration.send_resolved else view.firing
         alerts = tuple(in_display_order([known.as_told(now) for known in told])) if self.shows_alerts else ()
         firing_at_all = bool(batch.firing) or batch.any_muted_firing
+        route = group.route
         notification = Notification(
-            receiver=slot.receiver,
-            status=Status.FIRING if firing_at_all else Status.RESOLVED,
-            reason=reason,
-            alerts=alerts,
-            group_labels=group.labels,
-            route_labels=group.route.labels,
-            group_key=group.key,
-            flushed_at=tick,
-            flush_number=group.flush_number,
-            receiver_data=entry.receiver_data if entry and reason is not Reason.FIRST else {},
-            possible_duplicate=slot in self._log.unsure,
+            slot.receiver,
+            Status.FIRING if firing_at_all else Status.RESOLVED,
+            reason,
+            alerts,
+            group.labels,
+            group.key,
+            tick,
+            group.flush_number,
+            route.labels,
+            entry.receiver_data if entry and reason is not Reason.FIRST else {},
+            bool(self._log.unsure) and slot in self._log.unsure,
         )
         return Send(
-            slot=slot,
-            route=group.route,
-            integration=integration,
-            notification=notification,
-            reason=reason,
-            tick=tick,
-            deadline=tick + max(group.route.group_interval, SHORTEST_DEADLINE),
-            revision=entry.revision if entry else 0,
-            firing=batch.firing,
-            resolved=batch.resolved,
-            pending=self.pending(group, entry, batch),
-            muted=_muted(view),
-            left_out={} if integration.send_resolved else _left_out(entry, resolved, send_resolved=False),
-            stamp=self.stamp(group),
-            valid_until=self._valid_until(group, view, now),
+            slot,
+            route,
+            integration,
+            notification,
+            reason,
+            tick,
+            tick + max(route.group_interval, SHORTEST_DEADLINE),
+            entry.revision if entry else 0,
+            batch.firing,
+            batch.resolved,
+            self.pending(group, entry, batch) if entry else _NOBODY,
+            _muted(view) if view.muted else {},
+            {} if integration.send_resolved else _left_out(entry, resolved, send_resolved=False),
+            stamp or self.stamp(group),
+            self._valid_until(route, view, now),
         )
 
     def farewells(self, group: AggregationGroup, now: Moment) -> list[Send]:
@@ -167,19 +166,14 @@ class Judge:
 
     def stamp(self, group: AggregationGroup) -> tuple[int, ...]:
         """What a decision about this group rests on, apart from time."""
-        return (
-            group.version,
-            self.suppression.silences.version,
-            self.suppression.inhibition.version,
-            self.generation,
-        )
+        suppression = self.suppression
+        return (group.version, suppression.silences.version, suppression.inhibition.version, self.generation)
 
-    def _valid_until(self, group: AggregationGroup, view: View, now: Moment) -> Moment:
+    def _valid_until(self, route: Route, view: View, now: Moment) -> Moment:
         """Until when the same facts give the same view, as time alone goes on."""
-        route = group.route
         if view.muted or route.active_time_intervals or route.mute_time_intervals:
             return now
-        ends = min((known.ends_at for known in view.firing), default=FAR)
+        ends = min([known.ends_at for known in view.firing], default=FAR)
         next_silence = self.suppression.silences.next_start(now)
         return ends if next_silence is None else min(ends, next_silence)
 
@@ -212,9 +206,12 @@ def _ended(alert: Alert, now: Moment) -> Alert:
     return alert if alert.resolved(now) else replace(alert, ends_at=now)
 
 
-def identities(members: Iterable[Known]) -> frozenset[int]:
+_NOBODY: frozenset[int] = frozenset()
+
+
+def identities(members: Collection[Known]) -> frozenset[int]:
     """How the notification log knows these alerts."""
-    return frozenset([known.labels.identity for known in members])
+    return frozenset([known.labels.identity for known in members]) if members else _NOBODY
 
 
 def _muted(view: View) -> dict[int, Sequence[str]]:

@@ -103,23 +103,24 @@ def record_send(
     last = quiet or send
     if group is not None:
         group.records[send.slot] = Written((outcome, error), last.muted, last.left_out)
+    told = send.notification
     changes.decisions.append(
         DecisionRecord(
-            at=now,
-            slot=send.slot,
-            group_key=send.notification.group_key,
-            tick=send.tick,
-            flush_number=send.notification.flush_number,
-            outcome=outcome,
-            reason=send.reason,
-            why_not=why_not,
-            firing=sorted(send.firing),
-            resolved=sorted(send.resolved),
-            muted=last.muted,
-            left_out=last.left_out,
-            attempts=attempts,
-            error=error,
-            failure=failure,
-            possible_duplicate=send.notification.possible_duplicate,
+            now,
+            send.slot,
+            told.group_key,
+            send.tick,
+            told.flush_number,
+            outcome,
+            send.reason,
+            why_not,
+            sorted(send.firing),
+            sorted(send.resolved),
+            last.muted,
+            last.left_out,
+            attempts,
+            error,
+            failure,
+            told.possible_duplicate,
         )
     )

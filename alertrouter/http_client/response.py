@@ -43,7 +43,7 @@ class ReceivedHeaders(Mapping[str, str]):
         return len({each.lower() for each, _ in self._received})
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class Response:
     """An answer. ``headers`` is looked up without regard to case. A long body is cut off."""
 
