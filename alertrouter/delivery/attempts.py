@@ -13,7 +13,7 @@ from alertrouter.delivery.backoff import wait_after
 from alertrouter.delivery.circuit import OPENS_AFTER
 from alertrouter.delivery.errors import DeliveryError, RejectedError, TemporaryError
 from alertrouter.delivery.lane import State
-from alertrouter.delivery.trace import failed
+from alertrouter.delivery.trace import Untraced, failed
 from alertrouter.engine.changes import RenewalRecord
 from alertrouter.engine.decision import Quiet
 from alertrouter.templating.errors import TemplateError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alertrouter.delivery.book import Book
     from alertrouter.delivery.lane import Job, Lane
     from alertrouter.delivery.ports import DeliveryEngine, DeliveryMetrics, Messages, Senders
+    from alertrouter.delivery.trace import MessageTrace
     from alertrouter.engine.decision import Send
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,29 @@ class Attempts:
     async def advance(self, job: Job, worker: asyncio.Task[Any] | None) -> None:
         job.state = State.RUNNING
         try:
-            await self._attempt(job, worker)
+            now = self._clock.now()
+            if not self._is_still_due(job, now):
+                return
+            if not job.attempts:
+                intent = job.intent or self.intend([job])
+                if not intent.done():
+                    await self._book.stored(intent)
+                    now = self._clock.now()
+            job.started_at = now
+            if now >= job.send.deadline:
+                self.give_up(job, now)
+                return
+            job.attempts += 1
+            try:
+                data = await (
+                    self._send(job, worker)
+                    if isinstance(job.trace, Untraced)
+                    else self._send_traced(job, job.trace, worker)
+                )
+            except DeliveryError as error:
+                self._attempt_failed(job, error)
+            else:
+                self._attempt_succeeded(job, data)
         except Exception:
             # A bug, here or in the engine: it must not stop the other messages.
             log.exception("Delivery to %s failed unexpectedly", _name(job.send))
@@ -92,43 +115,39 @@ class Attempts:
                 job.error = RejectedError("unexpected error, see the log")
                 self.give_up(job, self._clock.now())
 
-    async def _attempt(self, job: Job, worker: asyncio.Task[Any] | None) -> None:
-        now = self._clock.now()
-        decision = self._engine.renew(job.send, now)
+    def _is_still_due(self, job: Job, now: Moment) -> bool:
+        """Ask once more; the facts may say something else by now, or that there is nothing to say."""
+        send = job.send
+        decision = self._engine.renew(send, now)
+        if decision is send:
+            return True
         if isinstance(decision, Quiet):
             self._withdraw(job, decision, now)
-            return
-        if not decision.says_what(job.send):
+            return False
+        if not decision.says_what(send):
             self._book.renewed(RenewalRecord(now, decision.slot))
         job.send = decision
-        if not job.attempts:
-            intent = job.intent or self.intend([job])
-            if not intent.done():
-                await self._book.stored(intent)
-        job.started_at = self._clock.now()
-        if job.started_at >= job.send.deadline:
-            self.give_up(job, job.started_at)
-            return
-        job.attempts += 1
-        try:
-            with job.trace.attempt() as span:
-                try:
-                    data = await self._send(job, worker)
-                except DeliveryError as error:
-                    failed(span, error)
-                    raise
-        except DeliveryError as error:
-            self._attempt_failed(job, error)
-        else:
-            self._attempt_succeeded(job, data)
+        return True
+
+    async def _send_traced(
+        self, job: Job, trace: MessageTrace, worker: asyncio.Task[Any] | None
+    ) -> Mapping[str, ReceiverDatum] | None:
+        with trace.attempt() as span:
+            try:
+                return await self._send(job, worker)
+            except DeliveryError as error:
+                failed(span, error)
+                raise
 
     async def _send(self, job: Job, worker: asyncio.Task[Any] | None) -> Mapping[str, ReceiverDatum] | None:
         """One attempt; every way in which it can fail becomes a DeliveryError."""
         job.task = worker
         message = None
+        send = job.send
         try:
-            message = self._messages(job.send)
-            return await self._senders.sender(job.send.integration).send(message)
+            message = self._messages(send)
+            sender = self._senders.sender(send.integration)
+            return await sender.send(message)
         except DeliveryError:
             raise
         except TemplateError as error:
@@ -149,18 +168,19 @@ class Attempts:
             job.task = None
             job.note = "" if message is None else message.failures
             if job.note:
-                self._metrics.template_failed(job.send.slot.receiver, job.send.integration.kind)
+                self._metrics.template_failed(send.slot.receiver, send.integration.kind)
 
     def _attempt_succeeded(self, job: Job, data: Mapping[str, ReceiverDatum] | None) -> None:
         now = self._clock.now()
+        send, lane = job.send, job.lane
         record = self._attempt_record(job, now, None)
-        job.lane.delivered_at = now
-        job.lane.last_error = ""
+        lane.delivered_at = now
+        lane.last_error = ""
         if job.attempts > 1:
-            log.info("Delivered to %s after %d attempts", _name(job.send), job.attempts, extra=_about(job))
-        self._metrics.notification_sent(job.send.slot.receiver, job.send.integration.kind)
-        self._answered(job.lane)
-        changes = self._engine.delivered(job.send, now, data, attempts=job.attempts, note=job.note)
+            log.info("Delivered to %s after %d attempts", _name(send), job.attempts, extra=_about(job))
+        self._metrics.notification_sent(send.slot.receiver, send.integration.kind)
+        self._answered(lane)
+        changes = self._engine.delivered(send, now, data, attempts=job.attempts, note=job.note)
         self._book.record(changes, record)
         self._finish(job)
 
@@ -219,19 +239,14 @@ class Attempts:
 
     def _attempt_record(self, job: Job, now: Moment, error: DeliveryError | None) -> AttemptRecord:
         send = job.send
-        latency = now - job.started_at
-        self._metrics.request(send.slot.receiver, send.integration.kind, latency / SECOND)
-        if error is not None:
-            self._metrics.request_failed(send.slot.receiver, send.integration.kind)
-        return AttemptRecord(
-            slot=send.slot,
-            tick=send.tick,
-            number=job.attempts,
-            started_at=job.started_at,
-            latency=latency,
-            error="" if error is None else str(error),
-            reason=None if error is None else error.reason,
-        )
+        slot = send.slot
+        started_at = job.started_at
+        latency = now - started_at
+        self._metrics.request(slot.receiver, send.integration.kind, latency / SECOND)
+        if error is None:
+            return AttemptRecord(slot, send.tick, job.attempts, started_at, latency)
+        self._metrics.request_failed(slot.receiver, send.integration.kind)
+        return AttemptRecord(slot, send.tick, job.attempts, started_at, latency, str(error), error.reason)
 
     def not_begun(self, job: Job) -> None:
         if job.intent is not None and not job.attempts:

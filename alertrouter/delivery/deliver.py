@@ -94,13 +94,13 @@ class Delivery:
         trace = trace_of(flush)
         for send in flush.sends:
             self._metrics.notification(send.slot.receiver, send.integration.kind)
-            job = Job(id=self._new_id(), send=send, lane=self._lane(send), trace=trace.message(send))
-            self._jobs[job.id] = job
-            self._alarm.set(send.deadline, job.id)
-            lane = job.lane
-            lane.unwritten[job.id] = job
-            self._enqueue(job)
+            lane = self._lane(send)
+            number = self._new_id()
+            job = Job(number, send, lane, trace.message(send))
+            self._jobs[number] = lane.unwritten[number] = lane.ready[number] = job
+            self._alarm.set(send.deadline, number)
             # Who begins writes first, for all that have come by then.
+            self._run(lane)
             if lane.is_full:
                 self._write_ahead(lane)
 
@@ -192,7 +192,7 @@ class Delivery:
         if lane is None:
             lane = Lane(id=self._new_id(), receiver=key[0], integration=key[1], limits=limits)
             self._lanes[key] = self._lane_of_id[lane.id] = lane
-        elif lane.limits != limits:
+        elif lane.limits is not limits and lane.limits != limits:
             lane.bound_by(limits)
         return lane
 
@@ -227,10 +227,11 @@ class Delivery:
                 now = self._clock.now()
                 if not lane.circuit.may_begin(now):
                     break
-                if (begin := lane.pace.next_at(now)) > now:
-                    self._pause(lane, begin)
-                    break
-                lane.pace.take(now)
+                if lane.pace.per_minute:
+                    if (begin := lane.pace.next_at(now)) > now:
+                        self._pause(lane, begin)
+                        break
+                    lane.pace.take(now)
                 job = lane.next_ready()
                 self._write_ahead(lane)
                 lane.begin(job)

@@ -34,7 +34,7 @@ class State(Enum):
     DONE = auto()  # reported to the engine
 
 
-@dataclass(slots=True, eq=False, kw_only=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """One message on its way. ``attempts`` were begun; ``error`` is what the last one came to.
 
@@ -123,7 +123,8 @@ class Lane:
 
     def begin(self, job: Job) -> None:
         """This job is tried now."""
-        self.unwritten.pop(job.id, None)
+        if self.unwritten:
+            self.unwritten.pop(job.id, None)
         self.written.discard(job.id)
 
     def to_write(self) -> list[Job]:
@@ -132,7 +133,7 @@ class Lane:
         A message is not sent before its intent is on disk. Writing one by one, as room comes, would make the disk
         set the pace; so it is done for many at once. Where a receiver does not answer, there is no hurry.
         """
-        if not self.unwritten or self.circuit.window is not None or len(self.written) > AHEAD // 2:
+        if not self.unwritten or len(self.written) > AHEAD // 2 or self.circuit.window is not None:
             return []
         jobs = list(islice(self.unwritten.values(), AHEAD - len(self.written)))
         for job in jobs:

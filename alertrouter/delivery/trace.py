@@ -23,10 +23,6 @@ class Untraced:
         _ = send
         return self
 
-    def attempt(self) -> AbstractContextManager[Span]:
-        """No span of an attempt."""
-        return tracing.NOTHING
-
     def end(self, error: str = "") -> None:
         """It is over."""
 

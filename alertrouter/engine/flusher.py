@@ -136,9 +136,7 @@ class Flusher(GroupTimers):
                 group.open[slot] = decision
         self._hold(group, view, now, sending=bool(sends))
         self.schedule(group)
-        flushes.append(
-            Flush(group.id, group.route, tick, group.flush_number, sends, logged, view.suppressed)
-        )
+        flushes.append(Flush(group.id, group.route, tick, group.flush_number, sends, logged, view.suppressed))
         if not sends:
             self._settle(group, changes, now)
 
@@ -188,12 +186,12 @@ class Flusher(GroupTimers):
             return Quiet(slot=send.slot, why_not=NotSent.ROUTE_GONE)
         if group.closing:
             return send
-        integration = next((i for slot, i in group.slots() if slot == send.slot), None)
+        integration = group.integration_of(send.slot)
         if integration is None:
             return Quiet(slot=send.slot, why_not=NotSent.ROUTE_GONE)
         if (
-            integration is send.integration
-            and now < send.valid_until
+            now < send.valid_until
+            and integration is send.integration
             and send.stamp == self.judge.stamp(group)
         ):
             return send

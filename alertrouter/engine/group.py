@@ -97,6 +97,13 @@ class AggregationGroup:
             self._slots = [(Slot(self.id, receiver.name, each.key), each) for each in receiver.integrations]
         return self._slots
 
+    def integration_of(self, slot: Slot) -> Integration | None:
+        """Whose slot this is, if anybody's."""
+        for each, integration in self.slots():
+            if each == slot:
+                return integration
+        return None
+
     def waits_no_longer(self, now: Moment) -> None:
         """A flush that is further away than its route lets it wait can only be so because the clock was set back."""
         wait = self.route.group_wait if self.tick is None else self.route.group_interval

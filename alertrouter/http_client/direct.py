@@ -22,6 +22,7 @@ from alertrouter.http_client.response import LONGEST_ANSWER, ReceivedHeaders, Re
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable
 
     from multidict import CIMultiDict
 
@@ -74,15 +75,19 @@ class DirectWire:
             raise RejectedError('POST "<redacted>": the URL is not valid') from None
         return PreparedPost(place, _request("POST", target, host, headers, None)[:-2])
 
-    async def post(self, prepared: PreparedPost, body: bytes) -> Response:
+    def post(self, prepared: PreparedPost, body: bytes) -> Awaitable[Response]:
         """Send it with this body and read the answer; TemporaryError when there is none."""
         request = b"%bContent-Length: %d\r\n\r\n%b" % (prepared.head, len(body), body)
-        return await self._exchanged("POST", prepared.place, request)
+        return self._exchanged("POST", prepared.place, request)
 
     async def _exchanged(self, method: str, place: _Place, request: bytes) -> Response:
         try:
             connection = self._take(place) or await self._connect(place)
-            response = await connection.exchange(request, has_body=method != "HEAD")
+            try:
+                response = await connection.ask(request, method != "HEAD")
+            except BaseException:
+                connection.close()
+                raise
         except _NoAnswerError as error:
             raise TemporaryError(f'{method} "<redacted>": {error}') from None
         except OSError as error:
@@ -139,7 +144,7 @@ class _NoAnswerError(Exception):
 
 
 class _Connection(asyncio.Protocol):
-    """One connection: asyncio and the parser call it, `exchange` waits for what they make of it."""
+    """One connection: asyncio and the parser call it, and what they make of it is what `ask` gives."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, longest_answer: int) -> None:
         self._loop = loop
@@ -156,24 +161,25 @@ class _Connection(asyncio.Protocol):
         self.is_reusable = True
         self._idle_since = 0.0
 
-    async def exchange(self, request: bytes, *, has_body: bool) -> Response:
-        """Send a request and wait for its answer, with a body or without; the connection is this request's alone."""
+    def ask(self, request: bytes, has_body: bool) -> asyncio.Future[Response]:  # noqa: FBT001 -- for every message
+        """Send a request; the answer to it, with a body or without. The connection is this request's alone: it is to be
+        told to `rest` after it, or closed.
+        """
         if self._transport is None or not self.is_reusable:
             raise _NoAnswerError(_CLOSED)
-        self._answer = self._loop.create_future()
+        self._answer = answer = self._loop.create_future()
         self._headers = []
         self._parts = []
         self._size = 0
         self._headers_done = False
         self._has_body = has_body
         self._write(request)
-        try:
-            return await self._answer
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._answer = None
+        return answer
+
+    def rest(self) -> None:
+        """Nothing is asked for the time being."""
+        self._answer = None
+        self._idle_since = self._loop.time()
 
     def _write(self, request: bytes) -> None:
         """Hand the request to the system, past the transport: that would keep the interpreter's lock for as long as
@@ -188,10 +194,6 @@ class _Connection(asyncio.Protocol):
                 taken = 0  # the transport will find out for itself
         if taken < len(request):
             self._transport.write(request[taken:] if taken else request)
-
-    def rest(self) -> None:
-        """Nothing is asked for the time being."""
-        self._idle_since = self._loop.time()
 
     def is_fresh(self) -> bool:
         """Whether one more request may be sent."""
@@ -265,12 +267,9 @@ class _Connection(asyncio.Protocol):
 
     def _finish(self) -> None:
         if self._answer is not None and not self._answer.done():
+            body = b"".join(self._parts)[: self._longest_answer] if self._parts else b""
             self._answer.set_result(
-                Response(
-                    status_code=self._parser.get_status_code(),
-                    headers=ReceivedHeaders(self._headers),
-                    content=b"".join(self._parts)[: self._longest_answer],
-                )
+                Response(self._parser.get_status_code(), ReceivedHeaders(self._headers), body)
             )
 
     def _fail(self, why: str) -> None:

@@ -25,6 +25,8 @@ from alertrouter.integrations._text import read_secret
 from alertrouter.templating.marker import is_jinja
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from alertrouter.http_client import Response
     from alertrouter.templating.message import Message
 
@@ -90,19 +92,26 @@ class Webhook:
     connection: Connection
 
     async def send(self, message: Message) -> None:
-        """Post the message; 5xx and a missing answer are worth another attempt.
+        """Post the message; 5xx and a missing answer are worth another attempt."""
+        shown = message.limited(self.config.max_alerts)
+        if not self.config.timeout:
+            response = await self._post(shown)
+            if response.status_code == 413:
+                response = await self._post_fewer(message, shown, response)
+        else:
+            async with time_limit(self.config.timeout, "webhook"):
+                response = await self._post_fewer(message, shown, await self._post(shown))
+        raise_for(response)
 
-        A message that is too large (413) goes out with a quarter of its alerts, and a quarter of those, rather than not
+    async def _post_fewer(self, message: Message, shown: Message, response: Response) -> Response:
+        """A message that was too large (413) goes out with a quarter of its alerts, and a quarter of those, rather than not
         at all: ``truncatedAlerts`` says how many are missing, as with ``max_alerts``.
         """
-        shown = message.limited(self.config.max_alerts)
-        async with time_limit(self.config.timeout, "webhook"):
+        at_first = len(shown.alerts)
+        while response.status_code == 413 and len(shown.alerts) > 1:
+            shown = message.limited(len(shown.alerts) // 4 or 1)
             response = await self._post(shown)
-            while response.status_code == 413 and len(shown.alerts) > 1:
-                shown = message.limited(len(shown.alerts) // 4 or 1)
-                response = await self._post(shown)
-        raise_for(response)
-        if len(shown.alerts) < len(message.limited(self.config.max_alerts).alerts):
+        if response.is_success and len(shown.alerts) < at_first:
             log.warning(
                 "The message was too large for a webhook and went out with fewer alerts",
                 extra={
@@ -112,10 +121,11 @@ class Webhook:
                     "shown": len(shown.alerts),
                 },
             )
+        return response
 
-    async def _post(self, message: Message) -> Response:
+    def _post(self, message: Message) -> Awaitable[Response]:
         url, content = self._url(message), body(self.config, message)
-        return await self.connection.http.post(url, content=content, headers=JSON)
+        return self.connection.http.post(url, content=content, headers=JSON)
 
     def _url(self, message: Message) -> str:
         template = self.config.url.reveal()
