@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from prometheus_client import CollectorRegistry
-    from prometheus_client.metrics_core import Metric
 
 _Series = TypeVar("_Series")
 
@@ -84,6 +84,10 @@ class _Family(Collector, Generic[_Series]):
     def clear(self) -> None:
         """Forget all series."""
         self._series.clear()
+
+    def describe(self) -> Iterator[Metric]:
+        """The name, which nobody else can have then."""
+        yield Metric(self._name, self._about, "unknown")
 
 
 class Tallies(_Family[Tally]):
