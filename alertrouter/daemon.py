@@ -394,7 +394,7 @@ class Daemon:
     async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
         assert self.router is not None, "the state is loaded"
         app = create_app(self.router, self.settings, self.metrics, self._evaluator)
-        server = Server(app, self._tls)
+        server = Server(app.asgi, self._tls, app.express)
         serving = asyncio.create_task(server.serve(sockets=list(sockets)))
         serving.add_done_callback(self._task_ended)
         stack.push_async_callback(server.end, serving)

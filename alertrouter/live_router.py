@@ -19,7 +19,8 @@ from alertrouter.store.history import Action
 from alertrouter.wire import decode_alerts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    import asyncio
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from alertrouter.store.journal import Journal
     from alertrouter.store.store import Store
     from alertrouter.tracing import Span
+    from alertrouter.wire import RawAlert
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +95,24 @@ class LiveRouter:
 
     # What it takes in
 
-    async def post_alerts(self, body: bytes) -> Sequence[str]:
-        """Take in the alerts of a request body; what is wrong with those that were left out."""
+    async def post_alerts(self, body: bytes) -> list[str]:
+        """Take in the alerts of a request body; what is wrong with those that were left out, once the rest is stored."""
+        problems = self.take_in(body)
+        return problems if isinstance(problems, list) else await problems
+
+    def take_in(self, body: bytes) -> list[str] | Awaitable[list[str]]:
+        """Take in the alerts of a request body; what is wrong with those that were left out.
+
+        To be awaited where something is to be stored first.
+        """
         begun = time.perf_counter()
         raw = decode_alerts(body)
         now = self.clock.now()
-        if len(raw) <= _ALERTS_AT_ONCE:
-            return await self._take_in(self.intake.read(raw), now, begun, body)
+        if len(raw) > _ALERTS_AT_ONCE:
+            return self._take_in_turns(raw, now)
+        return self._take_in(self.intake.read(raw), now, begun, body)
+
+    async def _take_in_turns(self, raw: Sequence[RawAlert], now: Moment) -> list[str]:
         # A huge request must not stop everything else. All of it is read first: if one alert cannot be, none counts.
         reports: list[Report | Again] = []
         for start in range(0, len(raw), _ALERTS_AT_ONCE):
@@ -107,22 +120,15 @@ class LiveRouter:
             await let_others_run()
         problems: list[str] = []
         for start in range(0, len(reports), _ALERTS_AT_ONCE):
-            part = reports[start : start + _ALERTS_AT_ONCE]
-            problems += await self._take_in(part, now, time.perf_counter())
+            part = self._take_in(reports[start : start + _ALERTS_AT_ONCE], now, time.perf_counter())
+            problems += part if isinstance(part, list) else await part
         return problems
 
-    async def _take_in(
+    def _take_in(
         self, reports: Sequence[Report | Again], now: Moment, begun: float, body: bytes | None = None
-    ) -> Sequence[str]:
+    ) -> list[str] | Awaitable[list[str]]:
         """``body``: the request, if these are all that is in it."""
-        with tracing.span(
-            "provider.mem.Put",
-            kind=tracing.Kind.PRODUCER,
-            attributes={"alerting.alerts.count": len(reports)},
-        ) as span:
-            taken = self.intake.take(reports, now)
-            if span.is_recorded:
-                _tell_transitions(span, taken.changes)
+        taken = self._traced_take(reports, now) if tracing.is_on() else self.intake.take(reports, now)
         self.metrics.alerts_received(
             firing=taken.firing,
             resolved=taken.resolved,
@@ -134,10 +140,26 @@ class LiveRouter:
         if taken.changes:
             self.memory.now_that(len(self.engine.known))
             self.sleeper.nudge()
-            await self._stored(taken.changes, None if body is None else self._as_posted(taken, body, now))
-        elif not self.journal.healthy:
+            posted = None if body is None else self._as_posted(taken, body, now)
+            return self._once_stored(self._handed_in(taken.changes, posted), taken.problems)
+        if not self.journal.healthy:
             raise UnavailableError(self._unwritable())
         return taken.problems
+
+    def _traced_take(self, reports: Sequence[Report | Again], now: Moment) -> Taken:
+        with tracing.span(
+            "provider.mem.Put",
+            kind=tracing.Kind.PRODUCER,
+            attributes={"alerting.alerts.count": len(reports)},
+        ) as span:
+            taken = self.intake.take(reports, now)
+            if span.is_recorded:
+                _tell_transitions(span, taken.changes)
+        return taken
+
+    async def _once_stored(self, storing: asyncio.Future[None], problems: list[str]) -> list[str]:
+        await _stored(storing)
+        return problems
 
     def _as_posted(self, taken: Taken, body: bytes, now: Moment) -> PostedBody | None:
         """The request, if the alerts in it are all that it changed."""
@@ -172,18 +194,15 @@ class LiveRouter:
         if self.log_silences:
             for change in changes.silences:
                 log.info(f"{change.action.removesuffix('d')} silence", extra=_silence_fields(change.silence))  # noqa: G004
-        await self._stored(changes)
+        await _stored(self._handed_in(changes))
 
     def _refuse_unless_writable(self) -> None:
         # Better to refuse a silence than to forget one that was promised.
         if not self.journal.healthy:
             raise UnavailableError(self._unwritable())
 
-    async def _stored(self, changes: Changes, posted: PostedBody | None = None) -> None:
-        try:
-            await (self.journal.write(changes) if posted is None else self.journal.post(changes, posted))
-        except StoreError as error:
-            raise UnavailableError(f"it is in force but not stored: {error}") from None
+    def _handed_in(self, changes: Changes, posted: PostedBody | None = None) -> asyncio.Future[None]:
+        return self.journal.write(changes) if posted is None else self.journal.post(changes, posted)
 
     def _unwritable(self) -> str:
         return f"the database cannot be written: {self.journal.problem}"
@@ -220,6 +239,13 @@ class LiveRouter:
     def reader(self) -> AbstractContextManager[Connection]:
         """A connection to read what happened."""
         return self.store.reader()
+
+
+async def _stored(storing: asyncio.Future[None]) -> None:
+    try:
+        await storing
+    except StoreError as error:
+        raise UnavailableError(f"it is in force but not stored: {error}") from None
 
 
 def _tell_transitions(span: Span, changes: Changes) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from alertrouter.http_protocol import Protocol
 from alertrouter.startup import FatalError
 
 if TYPE_CHECKING:
@@ -17,18 +19,24 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from alertrouter.api.express import Express
+
 _STOP_WITHIN = 5
+# So often the date in answers is made anew, in seconds.
+_TICK = 1.0
 
 
 class Server(uvicorn.Server):
-    """uvicorn, leaving the signals to the daemon."""
+    """uvicorn, leaving the signals to the daemon. ``express`` takes the requests that it can."""
 
-    def __init__(self, app: ASGIApp, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, tls: ssl.SSLContext | None = None, express: Express | None = None
+    ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 ssl_context_factory=None if tls is None else lambda _config, _default: tls,
-                http="httptools",
+                http=cast("type[asyncio.Protocol]", partial(Protocol, express=express)),
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -38,6 +46,14 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=_STOP_WITHIN,
             )
         )
+        self._ending = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Serve until it is to end. uvicorn looks ten times a second whether it is."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_TICK):
+                    await self._ending.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -47,6 +63,7 @@ class Server(uvicorn.Server):
     async def end(self, serving: asyncio.Task[None]) -> None:
         """Take no more requests, answer those under way, and end."""
         self.should_exit = True
+        self._ending.set()
         await asyncio.wait([serving], timeout=_STOP_WITHIN + 1)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from alertrouter.api.http import OK, json_answer, problem
+from alertrouter.api.http import OK, Answer, json_answer, problem
 from alertrouter.api.idle import Idle
 from alertrouter.api.query import AlertQuery
 
 if TYPE_CHECKING:
-    from alertrouter.api.http import Answer, Request
+    from collections.abc import Awaitable
+
+    from alertrouter.api.http import Request
     from alertrouter.api.listing import Listing
     from alertrouter.api.router import Router
 
@@ -27,11 +29,23 @@ class Alerts:
 
     async def post(self, request: Request) -> Answer:
         """Take in alerts: 200 when all were good, 400 with every complaint when some were left out."""
-        body = await request.body()
+        answer = self.take_in(await request.body(), request.path)
+        return answer if isinstance(answer, Answer) else await answer
+
+    def take_in(self, body: bytes, path: str) -> Answer | Awaitable[Answer]:
+        """As ``post``; to be awaited where something is to be stored first."""
+        self._idle.disturb()
+        problems = self._router.take_in(body)
+        return self._told(problems, path) if isinstance(problems, list) else self._once_stored(problems, path)
+
+    async def _once_stored(self, storing: Awaitable[list[str]], path: str) -> Answer:
+        problems = await storing
         # A commit that takes its time is no quiet.
         self._idle.disturb()
-        problems = await self._router.post_alerts(body)
-        self._idle.disturb()
+        return self._told(problems, path)
+
+    @staticmethod
+    def _told(problems: list[str], path: str) -> Answer:
         if not problems:
             return OK
         message = "\n".join(problems)
@@ -40,7 +54,7 @@ class Alerts:
             extra={
                 "component": "api",
                 "version": "v2",
-                "path": request.path,
+                "path": path,
                 "method": "POST",
                 "err": message,
             },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from alertrouter.api import removed, why
 from alertrouter.api.alerts import Alerts
 from alertrouter.api.endpoint import ApiEndpoint, PlainEndpoint, UnknownApiEndpoint, not_found
 from alertrouter.api.export import Exports
+from alertrouter.api.express import Express
 from alertrouter.api.front import Front, Paths
 from alertrouter.api.listing import Listing
 from alertrouter.api.past import History
@@ -34,14 +36,23 @@ if TYPE_CHECKING:
     from alertrouter.settings import Settings
 
 
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What is served: an ASGI application, and the short way past it, if nothing is in that way."""
+
+    asgi: ASGIApp
+    express: Express | None
+
+
 def create_app(
     router: Router, settings: Settings, metrics: Metrics, evaluated: Evaluated | None = None
-) -> ASGIApp:
+) -> Application:
     """The application to serve, with the rules that are ``evaluated``, if any are."""
     prefix = route_prefix(settings.web_route_prefix, settings.web_external_url)
+    alerts = Alerts(router, Listing(router))
     app: ASGIApp = Front(
         Pages(router),
-        paths=_paths(router, metrics, evaluated),
+        paths=_paths(router, alerts, metrics, evaluated),
         prefix=prefix,
         metrics=metrics,
         get_concurrency=settings.web_get_concurrency,
@@ -55,11 +66,12 @@ def create_app(
         from alertrouter.api.guard import Guard
 
         app = Guard(app, path=Path(settings.web_config_file), now=router.now, metrics=metrics)
-    return Traced(app)
+    # Who may post, and for how long, is looked after by what stands before the paths.
+    is_open = not (settings.web_read_only or settings.web_config_file or settings.web_timeout > 0)
+    return Application(Traced(app), Express(alerts, metrics, prefix=prefix) if is_open else None)
 
 
-def _paths(router: Router, metrics: Metrics, evaluated: Evaluated | None) -> Paths:
-    alerts = Alerts(router, Listing(router))
+def _paths(router: Router, alerts: Alerts, metrics: Metrics, evaluated: Evaluated | None) -> Paths:
     silences = Silences(router, metrics)
     server = Server(router, metrics)
     receivers = Receivers(router)

@@ -78,11 +78,11 @@ class PlainEndpoint:
         except DisconnectedError:
             raise
         except Exception:  # noqa: BLE001 - one bad request is logged and answered, the rest goes on
-            return text_error(500, _log_failure(request) + "\n")
+            return text_error(500, _log_failure(request.method, request.path) + "\n")
 
 
-def _log_failure(request: Request) -> str:
-    extra = {"component": "api", "path": request.path, "method": request.method}
+def _log_failure(method: str, path: str) -> str:
+    extra = {"component": "api", "path": path, "method": method}
     _log.exception("a request failed", extra=extra)
     return "internal error: see the log"
 
@@ -119,23 +119,24 @@ class ApiEndpoint:
         except DisconnectedError:
             raise
         except Exception as error:  # noqa: BLE001 - one bad request is logged and answered, the rest goes on
-            return self._excuse(error, request)
-
-    @staticmethod
-    def _excuse(error: Exception, request: Request) -> Answer:
-        match error:
-            case SchemaError():
-                return fault(error.status, error.message, error.code)
-            case BadQueryError():
-                return problem(400, str(error))
-            case UnavailableError():
-                return problem(503, str(error))
-            case _:
-                return problem(500, _log_failure(request))
+            return excuse(error, request.method, request.path)
 
     def _wrong_method(self, request: Request) -> Answer:
         message = f"method {request.method} is not allowed, but [{self._methods}] are"
         return fault(405, message, None, (b"allow", self._methods.encode()))
+
+
+def excuse(error: Exception, method: str, path: str) -> Answer:
+    """The answer to a request of API v2 that ended like this."""
+    match error:
+        case SchemaError():
+            return fault(error.status, error.message, error.code)
+        case BadQueryError():
+            return problem(400, str(error))
+        case UnavailableError():
+            return problem(503, str(error))
+        case _:
+            return problem(500, _log_failure(method, path))
 
 
 class UnknownApiEndpoint:
@@ -167,8 +168,9 @@ def _refusal(request: Request) -> Answer | None:
     return None
 
 
-_API_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"vary", b"Origin"))
-_API_HEADERS_CORS: tuple[Header, ...] = (*_API_HEADERS, (b"access-control-allow-origin", b"*"))
+#: What every answer of the API says to who is of no other origin.
+API_HEADERS: tuple[Header, ...] = ((b"cache-control", b"no-store"), (b"vary", b"Origin"))
+_API_HEADERS_CORS: tuple[Header, ...] = (*API_HEADERS, (b"access-control-allow-origin", b"*"))
 _CORS_METHODS = frozenset({"GET", "POST", "HEAD"})
 _CORS_READABLE = _CORS_METHODS | {"OPTIONS"}
 _CORS_HEADERS = frozenset({"accept", "content-type", "x-requested-with"})
@@ -177,7 +179,7 @@ _CORS_HEADERS = frozenset({"accept", "content-type", "x-requested-with"})
 def _common_headers(request: Request) -> tuple[Header, ...]:
     if request.method in _CORS_READABLE and request.header(b"origin"):
         return _API_HEADERS_CORS
-    return _API_HEADERS
+    return API_HEADERS
 
 
 def is_preflight(request: Request) -> bool:

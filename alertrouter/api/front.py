@@ -103,7 +103,7 @@ class Front:
             return
         if self._gets >= self._most_gets:
             self._metrics.gets_refused.inc()
-            await _send(self._too_many, send)
+            await send_answer(self._too_many, send)
             return
         self._gets += 1
         self._metrics.gets_in_flight.set(self._gets)
@@ -121,14 +121,14 @@ class Front:
             path = below
         if self._prefix:
             if not path.startswith(self._prefix + "/"):
-                await _send(self._outside(path), send)
+                await send_answer(self._outside(path), send)
                 return
             path = path[len(self._prefix) :]
         found = self._paths.find(path)
         if found is None or "//" in path or "/." in path:
             redirect = self._cleaned(scope, path)
             if redirect is not None:
-                await _send(redirect, send)
+                await send_answer(redirect, send)
                 return
         if found is None:
             await self._pass_on(scope, receive, send)
@@ -137,7 +137,7 @@ class Front:
         started = perf_counter()
         try:
             answer = await self._within_time(endpoint, Request(scope, receive, path, parameter))
-            size = await _send(answer, send)
+            size = await send_answer(answer, send)
         except DisconnectedError:
             return
         method = scope["method"]
@@ -174,7 +174,7 @@ class Front:
             if status:
                 raise
             status = self._too_long.status
-            size = await _send(self._too_long, send)
+            size = await send_answer(self._too_long, send)
         handler = getattr(inner.get("route"), "path", _OTHER)
         method = scope["method"]
         self._metrics.http_request(handler, method, status, perf_counter() - started)
@@ -204,7 +204,7 @@ class Front:
         return moved(self._prefix + quote(clean, safe="/$&+,:;=@~!'()*") + (f"?{query}" if query else ""))
 
 
-async def _send(answer: Answer, send: Send) -> int:
+async def send_answer(answer: Answer, send: Send) -> int:
     """Send an answer; how many bytes its body had."""
     body = answer.body
     if not isinstance(body, bytes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
@@ -60,10 +60,11 @@ class Router(Protocol):
     def route_labels(self, group: AggregationGroup, now: Moment) -> Mapping[str, str]:
         """The labels of the group's route, templates rendered on its alerts. Only asked where there are templates."""
 
-    async def post_alerts(self, body: bytes) -> Sequence[str]:
+    def take_in(self, body: bytes) -> list[str] | Awaitable[list[str]]:
         """Take in the alerts of a request body; what is wrong with those that were left out.
 
-        Returns when the others are stored. Raises ``wire.SchemaError`` (nothing was taken in) or ``UnavailableError``.
+        Known at once when nothing is to be stored, as with alerts that are known, and awaited until it is otherwise.
+        Raises ``wire.SchemaError`` (nothing was taken in) or ``UnavailableError``, here or when it is awaited.
         """
 
     async def save_silence(self, proposed: Silence) -> Silence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import unquote
@@ -84,7 +84,7 @@ class Router:
     def route_labels(self, group: AggregationGroup, now: Moment) -> Mapping[str, str]:
         return self.rendered
 
-    async def post_alerts(self, body: bytes) -> Sequence[str]:
+    def take_in(self, body: bytes) -> list[str] | Awaitable[list[str]]:
         if self.unavailable:
             raise UnavailableError(self.unavailable)
         return self.intake.take(self.intake.read(decode_alerts(body)), self.now()).problems
@@ -144,7 +144,9 @@ class Server:
         self.metrics = Metrics((settings or Settings()).features)
         self.metrics.member(self.router.peer)
         self.metrics.watch(self.router.engine, self.router.now)
-        self.app: ASGIApp = create_app(self.router, settings or Settings(), self.metrics)
+        application = create_app(self.router, settings or Settings(), self.metrics)
+        self.app: ASGIApp = application.asgi
+        self.express = application.express
 
     def ask(self, step: Step) -> Raw:
         """One request."""

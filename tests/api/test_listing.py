@@ -52,7 +52,7 @@ def test_an_alert_that_comes_while_a_list_is_sent_does_no_harm() -> None:
         async def send(message: dict[str, object]) -> None:
             pieces.append(message.get("body", b""))  # type: ignore[arg-type]
             fresh = [alert({"n": f"fresh {len(pieces)}"})]
-            await server.router.post_alerts(json.dumps(fresh).encode())
+            server.router.take_in(json.dumps(fresh).encode())
 
         scope = {
             "type": "http",

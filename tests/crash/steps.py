@@ -39,7 +39,7 @@ _ATTEMPTS = "alertrouter.delivery.attempts:Attempts."
 _JOURNAL = "alertrouter.store.journal:Journal."
 
 STEPS = (
-    Step("the bytes of a request are there", f"{_ROUTER}post_alerts", "call", 40),
+    Step("the bytes of a request are there", f"{_ROUTER}take_in", "call", 40),
     Step("alerts are in memory and not written", "alertrouter.intake:Intake.take", "return", 40),
     Step("changes are given to the journal", f"{_JOURNAL}write", "call", 60),
     Step("a transaction begins", "alertrouter.store.writer:Writer._commit", "call", 40),
