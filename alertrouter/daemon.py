@@ -210,6 +210,7 @@ class Daemon:
         stack.push_async_callback(journal.close)
         stack.callback(self._write_the_last)
         stack.push_async_callback(self._clients.aclose)
+        stack.push_async_callback(self._senders.aclose)
         self._delivery = self._delivery_for(prepared.configuration)
         stack.push_async_callback(self._delivery.drain)
         memory = Settled()

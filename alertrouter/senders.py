@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.http_client import HttpClients
     from alertrouter.integrations import Sender
+    from alertrouter.integrations._discreet import Discreet
     from alertrouter.templating.message import Message
     from alertrouter.templating.templates import Templates
 
@@ -47,7 +49,7 @@ class ConfiguredSenders:
         self._clients = clients
         self._clock = clock
         self._external_url = external_url
-        self._senders: dict[int, Sender] = {}
+        self._senders: dict[int, Discreet] = {}
         self._limits: dict[int, Limits] = {}
         self._fallbacks: dict[int, Mapping[str, str]] = {}
 
@@ -126,6 +128,10 @@ class ConfiguredSenders:
                 problems.append(f"{integration.key}: {error}")
         return problems
 
+    async def aclose(self) -> None:
+        """Let go of what the senders keep from one message to the next."""
+        await asyncio.gather(*[sender.aclose() for sender in self._senders.values()])
+
     def _used(self) -> Iterator[Integration]:
         routes: dict[str, Route] = {
             route.receiver.name: route for route in self.configuration.routing.route.walk()
@@ -151,6 +157,10 @@ class SendersInForce:
     def __call__(self, send: Send) -> Message:
         """The message of a decision."""
         return self.current(send)
+
+    async def aclose(self) -> None:
+        """Let go of what its senders keep from one message to the next."""
+        await self.current.aclose()
 
 
 def _config(integration: Integration) -> IntegrationConfig:

@@ -181,6 +181,8 @@ class SmtpReceiver:
 
     ``mechanisms`` are offered in this order; ``password`` is what PLAIN and LOGIN take from ``user``, and the
     secret of CRAM-MD5. A mail with more than ``largest`` bytes is refused. ``refusals`` maps a command (MAIL, RCPT, DATA, AUTH, EHLO) to the line it is answered with.
+    After ``most_mails`` over one connection it answers MAIL with ``tired`` there, or not at all. While ``rude``, it hangs up
+    instead of saying that it has taken a mail. ``connections`` counts all there were, ``open`` are those there are.
     """
 
     def __init__(
@@ -194,8 +196,15 @@ class SmtpReceiver:
         refusals: Mapping[str, str] | None = None,
         host: str = "127.0.0.1",
         largest: int = 1 << 25,
+        most_mails: int = 1 << 25,
+        tired: str | None = None,
     ) -> None:
         self.host = host
+        self.most_mails = most_mails
+        self.tired = tired
+        self.rude = False
+        self.connections = 0
+        self.open: set[SMTP] = set()
         self.largest = largest
         self.mails: list[ReceivedMail] = []
         self.attempted: list[str] = []
@@ -229,8 +238,16 @@ class SmtpReceiver:
         async with self._arrived:
             await self._arrived.wait_for(lambda: len(self.mails) >= count)
 
+    def hang_up(self) -> None:
+        """End all connections without a word."""
+        for session in self.open:
+            assert isinstance(session.transport, asyncio.WriteTransport)
+            session.transport.abort()
+
     def _new_session(self) -> SMTP:
-        return SMTP(
+        self.connections += 1
+        return _SmtpSession(
+            self,
             self._handler,
             loop=asyncio.get_running_loop(),
             hostname="mail.test",
@@ -246,6 +263,23 @@ class SmtpReceiver:
         async with self._arrived:
             self.mails.append(mail)
             self._arrived.notify_all()
+
+
+class _SmtpSession(SMTP):
+    """One connection. ``mails`` came over it."""
+
+    def __init__(self, receiver: SmtpReceiver, handler: object, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._receiver = receiver
+        self.mails = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._receiver.open.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._receiver.open.discard(self)
+        super().connection_lost(error)
 
 
 class _Handler:
@@ -278,6 +312,10 @@ class _Handler:
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
+        assert isinstance(server, _SmtpSession)
+        if server.mails >= self.receiver.most_mails:
+            never: asyncio.Future[str] = asyncio.Future()
+            return self.receiver.tired or await never
         return self.receiver.refusals.get("MAIL", "250 OK")
 
     async def handle_RCPT(  # noqa: N802
@@ -299,6 +337,10 @@ class _Handler:
                 encrypted=_is_encrypted(server),
             )
         )
+        assert isinstance(server, _SmtpSession)
+        server.mails += 1
+        if self.receiver.rude:
+            self.receiver.hang_up()
         return "250 OK"
 
     async def handle_AUTH(  # noqa: N802

@@ -74,7 +74,10 @@ class HttpIntegrationConfig(IntegrationConfig):
 
 
 class Sender(Protocol):
-    """Sends one message once. It never tries again by itself."""
+    """Sends one message once. It never tries again by itself.
+
+    One that keeps something from one message to the next has a coroutine ``aclose`` to let go of it.
+    """
 
     async def send(self, message: Message) -> Mapping[str, ReceiverDatum] | None:
         """Send; DeliveryError says that it was not taken, and whether to try again.
@@ -134,6 +137,6 @@ def by_name(found: list[tuple[str, IntegrationKind]]) -> dict[str, IntegrationKi
     return dict(sorted(kinds.items()))
 
 
-def connect(kind: str, config: IntegrationConfig, connection: Connection) -> Sender:
+def connect(kind: str, config: IntegrationConfig, connection: Connection) -> Discreet:
     """A sender for this configuration, whose errors tell none of its secrets, whatever the other side repeats."""
     return Discreet(discover()[kind].connect(config, connection), secrets_of(config))

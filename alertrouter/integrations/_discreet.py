@@ -22,6 +22,12 @@ class Discreet:
         self._sender = sender
         self._scrubber = Scrubber(secrets)
 
+    async def aclose(self) -> None:
+        """Let go of what the sender keeps from one message to the next, if it keeps anything."""
+        close = getattr(self._sender, "aclose", None)
+        if close is not None:
+            await close()
+
     async def send(self, message: Message) -> Mapping[str, ReceiverDatum] | None:
         """Send; DeliveryError as the sender's own, less the secrets."""
         try:

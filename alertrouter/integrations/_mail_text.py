@@ -7,6 +7,7 @@ import re
 from email.errors import MessageError, NonASCIILocalPartDefect, ObsoleteHeaderDefect
 from email.policy import default as policy
 from email.utils import quote
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from alertrouter.delivery.errors import RejectedError
@@ -43,7 +44,9 @@ def parse_addresses(text: str, what: str) -> list[str]:
     return [address for _, address in _address_pairs(text, what)]
 
 
-def _address_pairs(text: str, what: str) -> list[tuple[str, str]]:
+# Reading them takes longer than the rest of a mail, and they hardly ever change.
+@lru_cache(maxsize=256)
+def _address_pairs(text: str, what: str) -> tuple[tuple[str, str], ...]:
     problem = f"parse '{what}' addresses: "
     if not text.strip():
         raise RejectedError(f"{problem}mail: no address")
@@ -55,7 +58,7 @@ def _address_pairs(text: str, what: str) -> list[tuple[str, str]]:
     wrong = [each for each in header.defects if not isinstance(each, _HARMLESS)]
     if not pairs or wrong or any("@" not in address for _, address in pairs):
         raise RejectedError(f"{problem}mail: not a list of addresses")
-    return pairs
+    return tuple(pairs)
 
 
 def header_line(name: str, value: str) -> str:

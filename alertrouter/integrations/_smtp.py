@@ -1,4 +1,4 @@
-"""The dialogue with an SMTP server: TLS, authentication by the server's order of preference, one mail."""
+"""The dialogue with an SMTP server: TLS, authentication by the server's order of preference, one mail after the other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import contextlib
 import hmac
 import socket
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiosmtplib
@@ -19,7 +20,7 @@ from alertrouter.integrations._text import shorten
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Iterator, Sequence
     from pathlib import Path
 
     from alertrouter.config.fields import HostPort, Secret
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 _LONGEST_ANSWER_SHOWN = 300
 _LONGEST_GOODBYE = 5  # seconds
+# So many connections are kept while there is nothing to send, and so many mails go over one.
+_MOST_RESTING = 4
+_MOST_MAILS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +78,110 @@ class MailTooLargeError(TemporaryError):
     """The server takes no mail of this size."""
 
 
-async def deliver(server: Server, sender: str, recipients: Sequence[str], content: bytes) -> None:
-    """Hand one mail to the server; TemporaryError says at which step it failed."""
-    smtp = aiosmtplib.SMTP(timeout=None, local_hostname=server.hello or "localhost")
+class _Line:
+    """One open connection. ``wanted`` is set when it is taken up again while nothing is sent."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.smtp = aiosmtplib.SMTP(timeout=None, local_hostname=server.hello or "localhost")
+        self.mails = 0
+        self.wanted = asyncio.Event()
+
+
+class Connections:
+    """Connections to mail servers; one that a mail went over is kept for a few seconds, for the next.
+
+    ``rest`` is for how long, ``patience`` how long the server may take to answer on one that was kept, in seconds.
+    """
+
+    def __init__(self, *, rest: float = 3.0, patience: float = 5.0) -> None:
+        self._rest = rest
+        self._patience = patience
+        self._idle: list[_Line] = []
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def deliver(self, server: Server, sender: str, recipients: Sequence[str], content: bytes) -> None:
+        """Hand one mail to the server; TemporaryError says at which step it failed."""
+        line = await self._addressed(server, sender, recipients)
+        if line is None:
+            line = _Line(server)
+            with _closed_on_error(line):
+                await _open_up(line)
+                await _address(line.smtp, sender, recipients)
+        with _closed_on_error(line):
+            await _hand_over(line.smtp, content)
+        self._keep(line)
+
+    async def aclose(self) -> None:
+        """End the connections that are kept."""
+        lines = list(iter(self._take, None))
+        await asyncio.gather(*[_take_leave(line.smtp) for line in lines], *self._ending)
+
+    async def _addressed(self, server: Server, sender: str, recipients: Sequence[str]) -> _Line | None:
+        """A connection that was kept, on which the server takes a mail of this sender for these recipients.
+
+        It may be broken by now, or have had as many mails as the server likes. None of the mail itself was sent so far:
+        whatever is wrong, a new connection may be tried at once, and what the server says there counts.
+        """
+        while (line := self._take()) is not None:
+            if not line.smtp.is_connected or line.server != server:
+                line.smtp.close()
+                continue
+            with contextlib.suppress(TemporaryError, TimeoutError), _closed_on_error(line):
+                async with asyncio.timeout(self._patience):
+                    await _address(line.smtp, sender, recipients)
+                return line
+        return None
+
+    def _take(self) -> _Line | None:
+        if not self._idle:
+            return None
+        line = self._idle.pop()
+        line.wanted.set()
+        return line
+
+    def _keep(self, line: _Line) -> None:
+        line.mails += 1
+        keeps = line.mails < _MOST_MAILS and len(self._idle) < _MOST_RESTING
+        line.wanted = asyncio.Event()
+        if keeps:
+            self._idle.append(line)
+        ending = asyncio.create_task(self._end(line, line.wanted, self._rest if keeps else 0))
+        self._ending.add(ending)
+        ending.add_done_callback(partial(self._ended, line, line.wanted))
+
+    async def _end(self, line: _Line, wanted: asyncio.Event, after: float) -> None:
+        """End a connection after so many seconds, unless it is wanted before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(after):
+                await wanted.wait()
+        if not wanted.is_set():
+            if line in self._idle:
+                self._idle.remove(line)
+            await _take_leave(line.smtp)
+
+    def _ended(self, line: _Line, wanted: asyncio.Event, ending: asyncio.Task[None]) -> None:
+        self._ending.discard(ending)
+        if not wanted.is_set():
+            # It said good-bye, or the event loop ends.
+            line.smtp.close()
+
+
+@contextlib.contextmanager
+def _closed_on_error(line: _Line) -> Iterator[None]:
     try:
-        await _connect(smtp, server)
-        await _start_tls(smtp, server)
-        if server.credentials is not None and smtp.supports_extension("auth"):
-            await _authenticate(smtp, server, server.credentials)
-        await _hand_over(smtp, sender, recipients, content)
-        await _take_leave(smtp)
-    finally:
-        smtp.close()
+        yield
+    except BaseException:
+        line.smtp.close()
+        raise
+
+
+async def _open_up(line: _Line) -> None:
+    smtp, server = line.smtp, line.server
+    await _connect(smtp, server)
+    await _start_tls(smtp, server)
+    if server.credentials is not None and smtp.supports_extension("auth"):
+        await _authenticate(smtp, server, server.credentials)
 
 
 async def _connect(smtp: aiosmtplib.SMTP, server: Server) -> None:
@@ -228,7 +324,8 @@ async def _answer(smtp: aiosmtplib.SMTP, *command: bytes) -> None:
         raise aiosmtplib.SMTPAuthenticationError(response.code, response.message)
 
 
-async def _hand_over(smtp: aiosmtplib.SMTP, sender: str, recipients: Sequence[str], content: bytes) -> None:
+async def _address(smtp: aiosmtplib.SMTP, sender: str, recipients: Sequence[str]) -> None:
+    """Say from whom a mail is and to whom; it can be said anew elsewhere."""
     international = not all(address.isascii() for address in (sender, *recipients))
     options = ["SMTPUTF8"] if international and smtp.supports_extension("smtputf8") else []
     step = "send MAIL command"
@@ -237,11 +334,21 @@ async def _hand_over(smtp: aiosmtplib.SMTP, sender: str, recipients: Sequence[st
         step = "send RCPT command"
         for recipient in recipients:
             await smtp.rcpt(recipient, encoding="utf-8")
-        step = "send DATA command"
+    except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        raise _refused(step, error) from None
+
+
+async def _hand_over(smtp: aiosmtplib.SMTP, content: bytes) -> None:
+    """Send the mail itself. When the connection breaks here, the server may have taken it."""
+    try:
         await smtp.data(content)
     except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-        kind = MailTooLargeError if _is_too_large(error) else TemporaryError
-        raise kind(f"{step}: {_reason(error)}") from None
+        raise _refused("send DATA command", error) from None
+
+
+def _refused(step: str, error: BaseException) -> TemporaryError:
+    kind = MailTooLargeError if _is_too_large(error) else TemporaryError
+    return kind(f"{step}: {_reason(error)}")
 
 
 def _is_too_large(error: BaseException) -> bool:
@@ -252,10 +359,13 @@ def _is_too_large(error: BaseException) -> bool:
 
 
 async def _take_leave(smtp: aiosmtplib.SMTP) -> None:
-    # The mail is accepted: whether the server says good-bye does not matter.
-    with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-        async with asyncio.timeout(_LONGEST_GOODBYE):
-            await smtp.quit()
+    try:
+        # All mails are accepted: whether the server says good-bye does not matter.
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
+            async with asyncio.timeout(_LONGEST_GOODBYE):
+                await smtp.quit()
+    finally:
+        smtp.close()
 
 
 def _reason(error: BaseException) -> str:

@@ -30,7 +30,7 @@ from alertrouter.delivery.errors import RejectedError
 from alertrouter.http_client import WatchedContext
 from alertrouter.integrations import Connection, IntegrationConfig, IntegrationKind
 from alertrouter.integrations._mail_text import canonical_name, header_line, multipart, parse_addresses
-from alertrouter.integrations._smtp import Credentials, MailTooLargeError, Server, deliver
+from alertrouter.integrations._smtp import Connections, Credentials, MailTooLargeError, Server
 from alertrouter.integrations._text import shorten
 
 if TYPE_CHECKING:
@@ -232,12 +232,17 @@ def _local(now: Moment) -> dt.datetime:
 
 
 class Email:
-    """Sends mails through one server, a connection for each."""
+    """Sends mails through one server, over the same connections while they come one after the other."""
 
     def __init__(self, config: EmailConfig, connection: Connection) -> None:
         self._config = config
         self._connection = connection
         self._tls: WatchedContext | None = None
+        self._connections = Connections()
+
+    async def aclose(self) -> None:
+        """End the connections that are kept for the next mail."""
+        await self._connections.aclose()
 
     async def send(self, message: Message) -> None:
         """Send the mail. Whatever the server refuses may go through later, so it is worth another attempt."""
@@ -258,12 +263,12 @@ class Email:
             credentials=self._credentials(),
         )
         try:
-            await deliver(server, composed.sender, composed.recipients, composed.content)
+            await self._connections.deliver(server, composed.sender, composed.recipients, composed.content)
         except MailTooLargeError as error:
             about = {"err": str(error), "bytes": len(composed.content)}
             log.warning("A mail was too large for the server and is sent shortened", extra=about)
             composed = self._compose(message, short=True)
-            await deliver(server, composed.sender, composed.recipients, composed.content)
+            await self._connections.deliver(server, composed.sender, composed.recipients, composed.content)
 
     def _compose(self, message: Message, *, short: bool = False) -> Mail:
         return mail(

@@ -48,7 +48,9 @@ async def connected(
     clock = SystemClock()
     clients = HttpClients(clock)
     http = clients.client(getattr(completed, "http_config", None) or HttpConfig())
+    sender = connect(kind, completed, Connection(http=http, clock=clock, working_directory=directory))
     try:
-        yield connect(kind, completed, Connection(http=http, clock=clock, working_directory=directory))
+        yield sender
     finally:
+        await sender.aclose()
         await clients.aclose()

@@ -17,6 +17,7 @@ from alertrouter.integrations.email import EmailConfig, mail
 from tests.integrations.connected import configure, connected
 from tests.integrations.examples import EXAMPLES, NOON, alert, check_golden, message, notification
 from tests.receivers import ReceivedMail, SmtpReceiver
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -345,6 +346,16 @@ async def test_a_mail_is_handed_over(tmp_path: Path) -> None:
     assert (got.hello, got.login, got.encrypted) == ("us.test", "", False)
     [part] = list(parsed(got.content).iter_parts())
     assert part.get_content().split() == ["Hello", ".", "..", "end"]
+
+
+async def test_mails_share_a_connection_until_the_sender_is_closed(tmp_path: Path) -> None:
+    config = {"to": "a@b.c", "from": "a@b.c", "require_tls": False, "html": "", "text": "x"}
+    async with SmtpReceiver() as receiver:
+        async with connected("email", config | {"smarthost": receiver.smarthost}) as sender:
+            for _ in range(2):
+                await sender.send(message(EXAMPLES["one_firing"]))
+            assert (len(receiver.mails), receiver.connections) == (2, 1)
+        await until(lambda: not receiver.open)
 
 
 async def test_a_mail_that_is_too_large_goes_out_shortened_and_says_so(
