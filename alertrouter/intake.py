@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from xxhash import xxh3_128_digest
 
 from alertrouter.core.alert import problem_with
-from alertrouter.core.matcher_syntax import is_valid_label_name
 from alertrouter.engine.engine import Received
 from alertrouter.report import Report, alert_of, read_report
 from alertrouter.wire import read_moment
@@ -17,17 +16,12 @@ from alertrouter.wire import read_moment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from alertrouter.core.alert import Alert
     from alertrouter.core.matcher_syntax import Mode
     from alertrouter.core.time import Moment
     from alertrouter.engine.changes import Changes
     from alertrouter.engine.engine import Engine
     from alertrouter.engine.known import Known
     from alertrouter.wire import RawAlert
-
-# Sets of label names that are known to be good; rules are few, and each has its own.
-_MOST_NAMES = 10_000
-
 
 # A report in the very bytes of the one before: who it is about, what came, the bytes' digests, its start and its end.
 # No named tuple: this is made for every heartbeat.
@@ -79,7 +73,6 @@ class Intake:
         # How many there were, and how many alerts were known, when those that were gone were last let go.
         self._looked_through = (0, 0)
         self._seed = secrets.randbits(64)
-        self._good_names: set[tuple[str, ...]] = set()
         self._moments: dict[str | None, tuple[Moment | None, int]] = {}
 
     def read(self, posted: Iterable[RawAlert]) -> list[Report | Again]:
@@ -104,7 +97,7 @@ class Intake:
         """Take in what was read."""
         taken = Taken(reports=len(reports))
         for place, report in enumerate(reports):
-            if len(report) == 7:
+            if len(report) != 6:
                 self._take(report, place, taken, now)
             elif self._heartbeat(report, now):
                 taken.firing += 1
@@ -117,17 +110,24 @@ class Intake:
     def _take(self, report: Report, place: int, taken: Taken, now: Moment) -> None:
         engine = self._engine
         alert = alert_of(report, now, engine.routing.resolve_timeout)
+        labels, annotations, names, other_names, _, key, posted, _, _ = report
         assert alert.ends_at is not None
         if alert.ends_at > now:
             taken.firing += 1
         else:
             taken.resolved += 1
-        if not self._is_surely_good(alert):
+        if not (
+            labels
+            and alert.ends_at >= alert.starts_at
+            and self._mode in names.valid_in
+            and self._mode in other_names.valid_in
+        ):
+            # Values need no look: what comes over the wire is Unicode, or was made so.
             problem = problem_with(alert, self._mode)
             if problem is not None:
                 taken.problems.append(problem)
                 return
-        known = engine.known.get(alert.labels)
+        known = engine.known.get(labels)
         if known is None:
             known = engine.first_seen(alert, taken.received, now)
             if known is None:
@@ -135,10 +135,10 @@ class Intake:
             taken.new.append(place)
         else:
             engine.seen_again(known, alert, taken.received, now)
-            if not known.has_annotations(alert.annotations):
+            if not known.has_annotations(annotations):
                 return
-        self._seen[report[3]] = known
-        known.posted = report[4]
+        self._seen[key] = known
+        known.posted = posted
 
     def _heartbeat(self, report: Again, now: Moment) -> bool:
         """Take in a report that says nothing new but a later end; False when it says more."""
@@ -159,30 +159,6 @@ class Intake:
             return False
         self._engine.beat(known, ends_at, now, timeout=is_timeout, ends_offset=offset)
         return True
-
-    def _is_surely_good(self, alert: Alert) -> bool:
-        """Whether nothing can be wrong with an alert, found out at a fraction of what it costs to say what is.
-
-        Values need no look: what comes over the wire is Unicode, or was made so.
-        """
-        assert alert.ends_at is not None
-        labels, annotations = alert.labels, alert.annotations
-        return (
-            bool(labels)
-            and alert.ends_at >= alert.starts_at
-            and self._are_good_names(tuple(labels))
-            and self._are_good_names(tuple(annotations))
-        )
-
-    def _are_good_names(self, names: tuple[str, ...]) -> bool:
-        if names in self._good_names:
-            return True
-        good = all(is_valid_label_name(name, self._mode) for name in names)
-        if good:
-            if len(self._good_names) >= _MOST_NAMES:
-                self._good_names.clear()
-            self._good_names.add(names)
-        return good
 
     def _moment(self, text: str | None) -> tuple[Moment | None, int]:
         found = self._moments[text] = read_moment(text)

@@ -35,16 +35,18 @@ class Labels(dict[str, str]):
     __slots__ = ("_fingerprint", "_identity")
 
     _fingerprint: int
-    _identity: int
+    _identity: int | None
 
     def __init__(self, pairs: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> None:
         super().__init__(sorted(dict(pairs).items()))
+        self._identity = None
 
     @classmethod
     def in_order(cls, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
         """A label set from pairs that are known to be sorted by name already."""
         labels = cls.__new__(cls)
         dict.__init__(labels, pairs)
+        labels._identity = None  # noqa: SLF001 - this is its constructor
         return labels
 
     def without_empty(self) -> Labels:
@@ -84,11 +86,10 @@ class Labels(dict[str, str]):
 
         The hash Alertmanager's notification log uses for the members of a group.
         """
-        try:
-            return self._identity
-        except AttributeError:
-            self._identity = xxhash.xxh64_intdigest(self._canonical())
-            return self._identity
+        identity = self._identity
+        if identity is None:
+            identity = self._identity = xxhash.xxh64_intdigest(self._canonical())
+        return identity
 
     def _canonical(self) -> bytes:
         texts = [*chain.from_iterable(self.items()), ""]
@@ -102,14 +103,13 @@ class Labels(dict[str, str]):
 
     def __hash__(self) -> int:  # type: ignore[override]
         # Nearly all label sets that are keys of something have their identity asked for, too.
-        try:
-            return self._identity & _HASH
-        except AttributeError:
-            pass
-        try:
-            return self.identity & _HASH
-        except UnicodeEncodeError:
-            return hash(tuple(self.items()))
+        identity = self._identity
+        if identity is None:
+            try:
+                identity = self.identity
+            except UnicodeEncodeError:
+                return hash(tuple(self.items()))
+        return identity & _HASH
 
     def __repr__(self) -> str:
         return f"Labels({dict(self)!r})"
@@ -127,20 +127,24 @@ class Labels(dict[str, str]):
         raise TypeError("a label set does not change")
 
 
-def pack(labels: Labels) -> PackedLabels:
-    """Labels as a value that takes little memory; see ``unpack``."""
-    return (shared_names(labels), *labels.values()) if labels else _NOTHING
+def pack(labels: Mapping[str, str]) -> PackedLabels:
+    """Labels, which are in order, as a value that takes little memory; see ``unpack``."""
+    if not labels:
+        return _NOTHING
+    names = tuple(labels)
+    return (_names.get(names) or _share(names), *labels.values())
 
 
-def shared_names(labels: Labels) -> tuple[str, ...]:
+def shared_names(labels: Mapping[str, str]) -> tuple[str, ...]:
     """The names of these labels, in one object for all that have the same."""
     names = tuple(labels)
-    known = _names.get(names)
-    if known is None:
-        if len(_names) >= _MOST_NAMES:
-            _names.clear()
-        known = _names[names] = names
-    return known
+    return _names.get(names) or _share(names)
+
+
+def _share(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(_names) >= _MOST_NAMES:
+        _names.clear()
+    return _names.setdefault(names, names)
 
 
 def unpack(packed: PackedLabels) -> Labels:

@@ -32,7 +32,7 @@ class Transition(StrEnum):
     COLLECTED = "collected"  # forgotten, some time after it was resolved
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True)
 class AlertTransition:
     """One line of an alert's history.
 
@@ -42,7 +42,7 @@ class AlertTransition:
     at: Moment
     kind: Transition
     alert: Alert
-    replaced: Labels | None = None
+    replaced: Mapping[str, str] | None = None
 
 
 class MovedEnd(NamedTuple):

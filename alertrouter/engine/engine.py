@@ -227,18 +227,18 @@ class Engine:
     def first_seen(self, alert: Alert, received: Received, now: Moment) -> Known | None:
         """``take_in`` for an alert that is not known."""
         labels = alert.labels
-        if self.limit.is_on and not self._within_limit(labels, None, received, now):
+        limited = self.limit.is_on
+        if limited and not self._within_limit(labels, None, received, now):
             return None
         known = self.known[labels] = Known(alert, self.grouping.routes_of(labels))
-        if self.limit.is_on:
+        if limited:
             self.limit.count(labels.get("alertname", ""), known)
         if self._events is not None:
             self._events.append(created(known, now))
         known.over = known.ends_at <= now
-        kind = Transition.RESOLVED if known.over else Transition.FIRED
         changes = received.changes
         changes.alerts.append(alert)
-        changes.transitions.append(AlertTransition(at=now, kind=kind, alert=alert))
+        changes.transitions.append(AlertTransition(now, _RESOLVED if known.over else _FIRED, alert))
         self._take_effect(known, changes, now)
         return known
 
@@ -277,7 +277,7 @@ class Engine:
         received: Received,
         now: Moment,
         *,
-        replaced: Labels | None = None,
+        replaced: Mapping[str, str] | None = None,
         moved: bool = False,
     ) -> None:
         changes = received.changes
@@ -513,6 +513,9 @@ class Engine:
             seen_at=now,
         )
 
+
+# To look up a member of an enumeration costs as much as to make a value.
+_FIRED, _RESOLVED = Transition.FIRED, Transition.RESOLVED
 
 # Compat: that a silence was expired is no event.
 _SILENCE_EVENTS: dict[str, type[SilenceCreated | SilenceUpdated]] = {

@@ -31,12 +31,13 @@ class AggregationGroup:
     free (D10). ``version`` counts changes of members. ``open`` holds the sends of the running flush; while there are
     any, no other flush begins. ``seen_resolved`` are the members that were resolved when the running flush began, with
     the time of their last report, and ``seen`` what it found out by who is muted, and until when time alone mutes nobody
-    else. ``muted`` are the members that the last
-    flush kept back.
+    else. ``muted`` are the members that the last flush kept back. ``alone`` is the tuple of this group, for all members that
+    are in no other.
     """
 
     __slots__ = (
         "_slots",
+        "alone",
         "closing",
         "created_at",
         "due",
@@ -65,6 +66,7 @@ class AggregationGroup:
 
     def __init__(self, route: Route, labels: Labels, *, created_at: Moment, due: Moment) -> None:
         self.id = GroupId(route.identity, labels)
+        self.alone: tuple[AggregationGroup, ...] = (self,)
         self.route = route
         self.labels = labels
         self.key = route.group_key(labels)

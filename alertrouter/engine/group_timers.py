@@ -67,6 +67,7 @@ class GroupTimers:
             changes.removed_groups.append(group.id)
         self._timers.cancel(group)
         self._held.pop(group, None)
+        group.alone = ()  # it need not wait for the garbage collector
 
     def recheck_held(self, now: Moment) -> None:
         """Something that mutes may have ended: look at the groups that it kept back."""

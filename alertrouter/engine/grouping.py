@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from alertrouter.engine.flusher import Flusher
     from alertrouter.engine.known import Known
 
+# So many combinations of the values that routes ask for are remembered with the routes they take.
+_MOST_VALUES = 4096
+
 
 class Grouping:
     """Finds the groups of alerts in the engine's ``group_by_id``, and makes those that are missing."""
@@ -25,21 +28,30 @@ class Grouping:
         self.events: EventSink | None = None
         self._group_by_id = group_by_id
         self._flusher = flusher
-        self._route_index = RouteIndex(root)
-        self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
-        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
-        self._group_by_values: dict[tuple[Route, tuple[str | None, ...]], AggregationGroup] = {}
+        self.take_routes(root)
 
     def take_routes(self, root: Route) -> None:
         """Go by another routing tree."""
         self._route_index = RouteIndex(root)
-        self._route_sets.clear()
-        self._group_by_values.clear()
+        self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
+        # By the values of the labels that routes ask for.
+        self._asked_for = tuple({matcher.name for route in root.walk() for matcher in route.matchers})
+        self._routes_by_values: dict[tuple[str | None, ...], tuple[Route, ...]] = {}
+        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
+        self._group_by_values: dict[tuple[Route | str | None, ...], AggregationGroup] = {}
 
     def routes_of(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
+        values = tuple(map(labels.get, self._asked_for))
+        return self._routes_by_values.get(values) or self._find_routes(labels, values)
+
+    def _find_routes(self, labels: Labels, values: tuple[str | None, ...]) -> tuple[Route, ...]:
         found = tuple(self._route_index.match(labels))
-        return self._route_sets.setdefault(found, found)
+        found = self._route_sets.setdefault(found, found)
+        if len(self._routes_by_values) >= _MOST_VALUES:
+            self._routes_by_values.clear()
+        self._routes_by_values[values] = found
+        return found
 
     def join(self, known: Known, route: Route, changes: Changes, now: Moment) -> bool:
         """Make an alert a member of its group of this route; whether it was none before."""
@@ -48,8 +60,8 @@ class Grouping:
         if self.events is not None:
             self.events.append(grouped(known, group, now))
         if (
-            joined
-            and group.held
+            group.held
+            and joined
             and known.ends_at > now
             and self._flusher.hurry(group, now + route.group_wait)
         ):
@@ -60,7 +72,7 @@ class Grouping:
         """The group of this route in which the alert belongs; a new one if there is none."""
         if route.group_by is None:
             return self._group_of_labels(known, route, known.labels, changes, now)
-        key = (route, tuple(map(known.labels.get, route.group_by)))
+        key = (route, *map(known.labels.get, route.group_by))
         group = self._group_by_values.get(key)
         # A group that is removed while routes stay has no members.
         if group is None or group.closing or not group.members:

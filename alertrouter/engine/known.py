@@ -9,6 +9,8 @@ from alertrouter.core.labels import pack, unpack, unpack_pairs
 from alertrouter.engine.changes import MovedEnd
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from alertrouter.core.labels import Labels
     from alertrouter.core.route import Route
     from alertrouter.core.silence import Silence
@@ -83,18 +85,13 @@ class Known:
         """The same, bare: for who encodes thousands of them."""
         return unpack_pairs(self._annotations)
 
-    def has_annotations(self, annotations: Labels) -> bool:
+    def has_annotations(self, annotations: Mapping[str, str]) -> bool:
         """Whether these are those of the current report."""
         return self._annotations == pack(annotations)
 
     def join(self, group: AggregationGroup) -> None:
         """Belong to a group, too."""
-        if not self.groups and group.members:
-            # Most alerts are in one group only; its members share the tuple that says so.
-            first = next(iter(group.members)).groups
-            self.groups = first if first == (group,) else (group,)
-        else:
-            self.groups = (*self.groups, group)
+        self.groups = (*self.groups, group) if self.groups else group.alone
 
     def leave(self, group: AggregationGroup) -> None:
         """Belong to a group no longer."""

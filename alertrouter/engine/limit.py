@@ -10,16 +10,12 @@ if TYPE_CHECKING:
 
 
 class AlertnameLimit:
-    """Counts the alerts of each alertname; 0 as the limit admits all."""
+    """Counts the alerts of each alertname; 0 as the limit admits all, and ``is_on`` tells that there is another."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self.is_on = limit > 0
         self._admitted: dict[str, set[Known]] = {}
-
-    @property
-    def is_on(self) -> bool:
-        """Whether there is a limit at all."""
-        return self._limit > 0
 
     def admits(self, alertname: str, known: Known | None, now: Moment) -> bool:
         """Whether an alert of this name may come in; one that was admitted before always may."""

@@ -31,7 +31,7 @@ from alertrouter.engine.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from alertrouter.core.inhibition import InhibitionRule
     from alertrouter.core.matcher import Matcher
@@ -178,7 +178,11 @@ def _hashes(shown: Sequence[int], all_of_them: Iterable[int]) -> list[dict[str, 
 
 
 def _grouped(
-    labels: Labels, annotations: Labels, starts_at: Moment, ends_at: Moment | None, at: Moment
+    labels: Labels,
+    annotations: Mapping[str, str],
+    starts_at: Moment,
+    ends_at: Moment | None,
+    at: Moment,
 ) -> dict[str, Any]:
     return {
         "hash": str(labels.identity),
@@ -187,7 +191,11 @@ def _grouped(
 
 
 def _alert(
-    labels: Labels, annotations: Labels, starts_at: Moment, ends_at: Moment | None, at: Moment
+    labels: Labels,
+    annotations: Mapping[str, str],
+    starts_at: Moment,
+    ends_at: Moment | None,
+    at: Moment,
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "fingerprint": str(labels.fingerprint),

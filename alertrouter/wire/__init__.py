@@ -6,21 +6,21 @@ from alertrouter.wire.errors import SchemaError
 from alertrouter.wire.posted_alert import (
     RawAlert,
     decode_alerts,
-    labels_from_raw,
+    pairs_from_raw,
     read_moment,
-    share_texts,
-    shared_text,
 )
 from alertrouter.wire.posted_silence import PostedMatcher, PostedSilence, decode_silence
+from alertrouter.wire.shared import Names, share_texts, shared_text
 
 __all__ = [
+    "Names",
     "PostedMatcher",
     "PostedSilence",
     "RawAlert",
     "SchemaError",
     "decode_alerts",
     "decode_silence",
-    "labels_from_raw",
+    "pairs_from_raw",
     "read_moment",
     "share_texts",
     "shared_text",

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Raw
 
 from alertrouter.core.go_quote import quote
-from alertrouter.core.labels import Labels
 from alertrouter.core.time import parse_timestamp
 from alertrouter.wire.errors import SchemaError
 from alertrouter.wire.reading import Members, kind_of, read_json, read_labels
+from alertrouter.wire.shared import share_texts
 from alertrouter.wire.uri import is_uri
 
 if TYPE_CHECKING:
     from alertrouter.core.time import Moment
+    from alertrouter.wire.shared import Names
 
 _NONE = Raw(b"{}")
+_NULL = Raw(b"null")
 
 
 class RawAlert(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """A posted alert whose labels and annotations are still the bytes that came.
 
     A client writes the same labels in the same bytes each time, so ``bytes(labels)`` can be the key under which
-    they were read before; ``labels_from_raw`` reads them. ``read_moment`` reads the times. What was not given is
+    they were read before; ``pairs_from_raw`` reads them. ``read_moment`` reads the times. What was not given is
     None, or ``{}`` for annotations.
     """
 
-    labels: Raw = _NONE
+    labels: Raw = _NULL
     annotations: Raw = _NONE
     startsAt: str | None = None  # noqa: N815 - the names are those on the wire
     endsAt: str | None = None  # noqa: N815
@@ -43,19 +44,6 @@ _label_set = msgspec.json.Decoder(dict[str, str])
 _MOST_URLS = 10_000
 _LONGEST_URL = 2_000
 _good_urls: set[str | None] = {None, ""}
-
-# Most values of labels and annotations are those of thousands of other alerts, and one object can stand for all. A few
-# names, such as `pod`, have a value of its own for every alert: those are not worth remembering.
-_MOST_TEXTS = 16_384
-_texts: dict[str, str] = {}
-_one_text = _texts.setdefault
-_known_text = _texts.get
-_new_texts: Counter[str] = Counter()
-_various: set[str] = set()
-
-# Names that were found to be in order, as those of Prometheus are; rules are few, and each has its own.
-_MOST_ORDERS = 10_000
-_orders: set[tuple[str, ...]] = set()
 
 
 def decode_alerts(body: bytes) -> list[RawAlert]:
@@ -71,61 +59,23 @@ def decode_alerts(body: bytes) -> list[RawAlert]:
         if alert.generatorURL not in _good_urls and not _is_good(alert.generatorURL):
             return _decode_patiently(body)
         # Missing, or null: the patient way tells, and knows which complaint comes first.
-        if alert.labels is _NONE or memoryview(alert.labels)[0] != 0x7B:
+        if alert.labels == _NULL:
             return _decode_patiently(body)
     return alerts
 
 
-def labels_from_raw(raw: bytes | Raw, member: str = "labels") -> Labels:
-    """The labels, or annotations, that these bytes stand for, empty ones included. Raises ``SchemaError``.
+def pairs_from_raw(raw: bytes | Raw, member: str = "labels") -> tuple[dict[str, str], Names]:
+    """The labels, or annotations, that these bytes stand for, in order, and what is known of them by their names.
 
-    ``member`` is ``labels`` or ``annotations``.
+    ``member`` is ``labels`` or ``annotations``. Raises ``SchemaError``.
     """
     try:
         pairs = _label_set.decode(raw)
     except (msgspec.MsgspecError, UnicodeError):
         value = read_json(memoryview(raw), "alerts")
-        return Labels({} if value is None else read_labels(value, "alerts", _path(member)))
-    share_texts(pairs)
-    names = tuple(pairs)
-    return Labels.in_order(pairs) if names in _orders or _is_in_order(names) else Labels(pairs)
-
-
-def share_texts(pairs: dict[str, str]) -> None:
-    """Put one object in the place of values that other alerts have, too."""
-    for name, value in pairs.items():
-        if name not in _various:
-            known = _known_text(value)
-            if known is None:
-                _remember_text(name, value)
-            else:
-                pairs[name] = known
-
-
-def _remember_text(name: str, value: str) -> None:
-    if len(_texts) >= _MOST_TEXTS:
-        _various.clear()
-        # In one step: other threads read rows meanwhile.
-        counts = list(_new_texts.items())
-        _various.update([name for name, count in counts if count > _MOST_TEXTS // 8])
-        _texts.clear()
-        _new_texts.clear()
-    _texts[value] = value
-    _new_texts[name] += 1
-
-
-def _is_in_order(names: tuple[str, ...]) -> bool:
-    if list(names) != sorted(names):
-        return False
-    if len(_orders) >= _MOST_ORDERS:
-        _orders.clear()
-    _orders.add(names)
-    return True
-
-
-def shared_text(text: str) -> str:
-    """A text equal to this one; the same object as for others before where that saves memory."""
-    return _one_text(text, text)
+        pairs = {} if value is None else read_labels(value, "alerts", _path(member))
+    names = share_texts(pairs)
+    return pairs if names[0] else dict(sorted(pairs.items())), names
 
 
 def read_moment(text: str | None) -> tuple[Moment | None, int]:

@@ -18,7 +18,7 @@ from alertrouter.wire import (
     SchemaError,
     decode_alerts,
     decode_silence,
-    labels_from_raw,
+    pairs_from_raw,
     read_moment,
 )
 from alertrouter.wire.posted_alert import _decode_patiently
@@ -42,8 +42,8 @@ ALERTS = st.lists(
 def read(alerts: list[RawAlert]) -> list[tuple[object, ...]]:
     return [
         (
-            labels_from_raw(alert.labels),
-            labels_from_raw(alert.annotations, "annotations"),
+            pairs_from_raw(alert.labels)[0],
+            pairs_from_raw(alert.annotations, "annotations")[0],
             read_moment(alert.startsAt),
             read_moment(alert.endsAt),
             alert.generatorURL or "",
@@ -90,7 +90,7 @@ def test_labels_stay_the_bytes_that_came() -> None:
     (alert,) = decode_alerts(b'[{"labels": {"b":"1", "a":"2"},"annotations":{"x":"y"}}]')
     assert bytes(alert.labels) == b'{"b":"1", "a":"2"}'
     assert bytes(alert.annotations) == b'{"x":"y"}'
-    assert labels_from_raw(alert.labels) == Labels({"a": "2", "b": "1"})
+    assert pairs_from_raw(alert.labels)[0] == Labels({"a": "2", "b": "1"})
 
 
 def test_what_was_not_given_is_none() -> None:
@@ -101,14 +101,14 @@ def test_what_was_not_given_is_none() -> None:
 
 def test_a_label_of_the_wrong_type_refuses_the_request_when_it_is_read() -> None:
     with pytest.raises(SchemaError, match=r"Alert\.labels\.a of type string"):
-        labels_from_raw(Raw(b'{"a":1}'))
+        pairs_from_raw(Raw(b'{"a":1}'))
     with pytest.raises(SchemaError, match=r"\.annotations\.a of type string"):
-        labels_from_raw(Raw(b'{"a":[]}'), "annotations")
+        pairs_from_raw(Raw(b'{"a":[]}'), "annotations")
 
 
 def test_null_is_an_empty_value_and_no_annotations() -> None:
-    assert labels_from_raw(Raw(b'{"a":null}')) == {"a": ""}
-    assert labels_from_raw(Raw(b"null"), "annotations") == {}
+    assert pairs_from_raw(Raw(b'{"a":null}'))[0] == {"a": ""}
+    assert pairs_from_raw(Raw(b"null"), "annotations")[0] == {}
 
 
 def test_a_null_among_the_alerts_is_refused_cleanly() -> None:

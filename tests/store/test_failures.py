@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import event
 
+from alertrouter.core.labels import Labels
 from alertrouter.core.rule_state import (
     AlertState,
     EvaluatedGroup,
@@ -76,7 +77,7 @@ def sqlite_store(tmp_path: Path) -> Iterator[Store]:
 def evaluated() -> RuleChanges:
     """A rule fired."""
     down = alert("Down")
-    firing = RuleAlertState(down.labels, down.annotations, 1.0, AlertState.FIRING, NOW, NOW)
+    firing = RuleAlertState(down.labels, Labels(down.annotations), 1.0, AlertState.FIRING, NOW, NOW)
     return RuleChanges(alerts=[StoredRuleAlert(7, firing)], groups=[EvaluatedGroup("a.yml;node", NOW)])
 
 

@@ -317,7 +317,7 @@ def test_after_the_end_nothing_is_taken(store: Store) -> None:
 def test_what_cannot_be_stored_harms_nothing_else(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     half = alert("Half", generator_url="\ud800")  # stored with a question mark
     too_late = alert("Never", starts_at=2**70)
-    no_text = alert("NoText", annotations=alert().annotations | {"summary": "\ud800"})
+    no_text = alert("NoText", annotations={**alert().annotations, "summary": "\ud800"})
 
     async def run() -> None:
         async with journal(store) as opened:
