@@ -55,18 +55,6 @@ class TimeRange:
     start: int
     end: int
 
-    @property
-    def start_text(self) -> str:
-        return _time_text(self.start)
-
-    @property
-    def end_text(self) -> str:
-        return _time_text(self.end)
-
-
-def _time_text(minute: int) -> str:
-    return f"{minute // 60:02d}:{minute % 60:02d}"
-
 
 def parse_time_range(start: str, end: str) -> TimeRange:
     """Two times of day, `HH:MM`; the end may be `24:00`."""

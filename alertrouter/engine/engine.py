@@ -135,10 +135,6 @@ class Engine:
         """The names of the time intervals that mute this group now."""
         return self.flusher.judge.suppression.interval_names(group.route, now)
 
-    def receivers_of(self, known: Known) -> list[str]:
-        """The receiver of every route that handles this alert, in order, possibly with repeats."""
-        return [route.receiver.name for route in known.routes]
-
     def alert_states(self, now: Moment) -> dict[str, int]:
         """Unresolved alerts in groups by the strongest state any group's last flush gave them."""
         counts = {"active": 0, "suppressed": 0, "unprocessed": 0}

@@ -10,7 +10,6 @@ import re
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from alertrouter.core.alert import Status
 from alertrouter.core.time import parse_timestamp
 from alertrouter.gotemplate import STRING, Function, Kind
 from alertrouter.templating.go_time import ZERO_MOMENT, Time
@@ -318,11 +317,6 @@ def common(sets: Sequence[Mapping[str, str]]) -> dict[str, str]:
         if not shared:
             break
     return shared
-
-
-def status_of(alerts: Iterable[core.Alert]) -> Status:
-    """Firing if any of them fires."""
-    return Status.FIRING if any(alert.ends_at is None for alert in alerts) else Status.RESOLVED
 
 
 def _table(*functions: Function) -> dict[str, Function]:
