@@ -316,7 +316,7 @@ class Engine:
     def retake(self, transition: AlertTransition, changes: Changes, now: Moment) -> Known | None:
         """Take in what the record says became of an alert; the alert, None when it is forgotten.
 
-        Merging and limits had their say when it was recorded. Ends that pass are ``lapse``'s.
+        Merging and limits had their say when it was recorded. That an end passed is for ``lapse``.
         """
         alert = transition.alert
         known = self.known.get(alert.labels)
@@ -324,8 +324,6 @@ class Engine:
             if known is not None and not known.groups:
                 self._forget(known)
             return None
-        if transition.kind is Transition.EXPIRED:
-            return known
         if known is None:
             known = self.known[alert.labels] = Known(alert, self.grouping.routes_of(alert.labels))
         else:
