@@ -16,7 +16,7 @@ from alertrouter.core.reason import FailureReason
 from alertrouter.core.time import SECOND
 from alertrouter.idle_metrics import IdleMetrics
 from alertrouter.live_metrics import EngineCollector, ReceiverCollector
-from alertrouter.tallies import Distributions, Tallies
+from alertrouter.tallies import Distributions, Tallies, Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -95,23 +95,26 @@ class Metrics(IdleMetrics):
     # Alerts
 
     def _alerts(self) -> None:
-        received = self._counter(
+        received = self._tallies(
             "alertmanager_alerts_received_total", "Alerts received.", "status", "version"
         )
         self._firing = received.labels("firing", "v2")
         self._resolved = received.labels("resolved", "v2")
-        invalid = self._counter("alertmanager_alerts_invalid_total", "Alerts refused.", "version")
+        invalid = self._tallies("alertmanager_alerts_invalid_total", "Alerts refused.", "version")
         self._invalid = invalid.labels("v2")
-        writes = self._counter(
+        writes = self._tallies(
             "alertmanager_alerts_subscriber_channel_writes_total",
             "Alerts handed to the parts that follow them.",
             "subscriber",
         )
         self._stored = [writes.labels("dispatcher"), writes.labels("inhibitor")]
         self._limit = self._gauge("alertmanager_alerts_per_alert_limit", "Most alerts of one alertname.")
-        self._processing = self._summary(
-            "alertmanager_dispatcher_alert_processing_duration_seconds", "Time to take in and route an alert."
-        )
+        self._processing = Totals(
+            "alertmanager_dispatcher_alert_processing_duration_seconds",
+            "Time to take in and route an alert.",
+            (),
+            self.registry,
+        ).labels()
         self._limited: Counter | None = None
 
     def alerts_received(self, *, firing: int, resolved: int, invalid: int, seconds: float) -> None:

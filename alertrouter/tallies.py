@@ -1,6 +1,6 @@
-"""Counters and histograms that one thread moves, at a tenth of what those cost that any thread may move.
+"""Counters, summaries and histograms that one thread moves, at a tenth of what those cost that any thread may move.
 
-A message moves a dozen of them. They are read at the moment of the scrape, on the same thread.
+A message moves a dozen of them, a request half a dozen. They are read at the moment of the scrape, on the same thread.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from bisect import bisect_left
 from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, SummaryMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -49,6 +49,21 @@ class Distribution:
     def observe(self, value: float) -> None:
         """One more value."""
         self.counts[bisect_left(self._bounds, value)] += 1
+        self.sum += value
+
+
+class Total:
+    """How many values there were, and what they add up to."""
+
+    __slots__ = ("count", "sum")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """One more value."""
+        self.count += 1
         self.sum += value
 
 
@@ -101,6 +116,20 @@ class Tallies(_Family[Tally]):
         family = CounterMetricFamily(self._name, self._about, labels=self._labels)
         for values, tally in self._series.items():
             family.add_metric(values, tally.value)
+        yield family
+
+
+class Totals(_Family[Total]):
+    """The summaries of one name."""
+
+    def __init__(self, name: str, about: str, labels: Sequence[str], registry: CollectorRegistry) -> None:
+        super().__init__(name, about, labels, Total, registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """All of them, as they stand."""
+        family = SummaryMetricFamily(self._name, self._about, labels=self._labels)
+        for values, total in self._series.items():
+            family.add_metric(values, total.count, total.sum)
         yield family
 
 

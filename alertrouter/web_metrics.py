@@ -10,9 +10,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from alertrouter import __version__
 from alertrouter.build import LANGUAGE
+from alertrouter.tallies import Distributions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from alertrouter.tallies import Distribution
 
 # The original has no series that tell when another was created.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -50,12 +53,12 @@ class WebMetrics:
         self._journal_waiting.set_function(waiting)
 
     def _http(self, prefix: str) -> None:
-        self._durations = Histogram(
+        self._durations = Distributions(
             f"{prefix}_http_request_duration_seconds",
             "Duration of HTTP requests.",
             ("handler", "method", "code"),
-            buckets=_SECONDS,
-            registry=self.registry,
+            _SECONDS,
+            self.registry,
         )
         self._response_sizes = Histogram(
             f"{prefix}_http_response_size_bytes",
@@ -84,7 +87,7 @@ class WebMetrics:
         scrapes = self._counter("promhttp_metric_handler_requests_total", "Scrapes by answer.", "code")
         self._scrapes = {code: scrapes.labels(code) for code in ("200", "500", "503")}
         self._gauge("promhttp_metric_handler_requests_in_flight", "Scrapes under way.").set(1)
-        self._duration_of: dict[tuple[str, str, int], Histogram] = {}
+        self._duration_of: dict[tuple[str, str, int], Distribution] = {}
 
     def http_request(self, handler: str, method: str, code: int, seconds: float) -> None:
         """A request was answered. ``handler`` is a pattern of paths, never a path that somebody made up."""

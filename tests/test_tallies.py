@@ -1,23 +1,32 @@
-"""Counters and histograms of one thread are shown as those of Prometheus' own library are."""
+"""Counters, summaries and histograms of one thread are shown as those of Prometheus' own library are."""
 
 from __future__ import annotations
 
 import pytest
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Summary,
+    disable_created_metrics,
+    generate_latest,
+)
 
-from alertrouter.tallies import Distributions, Tallies
+from alertrouter.tallies import Distributions, Tallies, Totals
 
 BOUNDS = (0.01, 1, 5)
 VALUES = (0.0, 0.01, 0.5, 1, 4.9, 5, 5.1, 700)
 
 
-def test_both_are_shown_as_those_of_the_library_are() -> None:
+def test_they_are_shown_as_those_of_the_library_are() -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     ours, theirs = CollectorRegistry(), CollectorRegistry()
     tallies = Tallies("messages_total", "Messages.", ("kind", "receiver"), ours)
     counter = Counter("messages_total", "Messages.", ("kind", "receiver"), registry=theirs)
     distributions = Distributions("duration_seconds", "Time.", ("kind",), BOUNDS, ours)
     histogram = Histogram("duration_seconds", "Time.", ("kind",), buckets=BOUNDS, registry=theirs)
+    totals = Totals("size_bytes", "Size.", ("kind",), ours)
+    summary = Summary("size_bytes", "Size.", ("kind",), registry=theirs)
     for kind, receiver in (("webhook", "a\n"), ("slack", "b")):
         tallies.labels(kind, receiver).inc()
         tallies.labels(kind, receiver).inc(3)
@@ -27,6 +36,8 @@ def test_both_are_shown_as_those_of_the_library_are() -> None:
     for value in VALUES:
         distributions.labels("webhook").observe(value)
         histogram.labels("webhook").observe(value)
+        totals.labels("webhook").observe(value)
+        summary.labels("webhook").observe(value)
     assert generate_latest(ours) == generate_latest(theirs)
 
 
@@ -34,7 +45,9 @@ def test_without_labels_there_is_one_from_the_start() -> None:
     registry = CollectorRegistry()
     Tallies("messages_total", "Messages.", (), registry)
     Distributions("duration_seconds", "Time.", (), BOUNDS, registry)
+    Totals("size_bytes", "Size.", (), registry)
     assert registry.get_sample_value("messages_total") == 0
+    assert registry.get_sample_value("size_bytes_count") == 0
     assert registry.get_sample_value("duration_seconds_bucket", {"le": "+Inf"}) == 0
 
 
