@@ -9,7 +9,6 @@ them. The name "" stands for the alert itself, its value is its identity.
 
 from __future__ import annotations
 
-import sys
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import msgspec
 import xxhash
 
 from alertrouter.core.matcher import Matchers, MatchType
+from alertrouter.store.rows.columns import packed, to_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -120,8 +120,8 @@ def make(
             alerts=len(positions_by_identity),
             in_order=all(a <= b for a, b in pairwise(moments)),
         ),
-        offsets=_to_bytes(offsets),
-        positions=_to_bytes(positions),
+        offsets=packed(offsets),
+        positions=packed(positions),
         labels=_label_indexes(list(positions_by_identity), labels_of),
     )
 
@@ -148,11 +148,11 @@ def _label_indexes(
                 hashed = map(of_name.__getitem__, values)
                 postings.setdefault(name, array("Q")).extend(map(or_, hashed, alerts))
     made = {
-        name: LabelIndex(_to_bytes(array("Q", sorted(found))), _to_json(list(hashes[name])).decode())
+        name: LabelIndex(packed(array("Q", sorted(found))), _to_json(list(hashes[name])).decode())
         for name, found in postings.items()
     }
     themselves = [_identity_hash(each) | alert for alert, each in enumerate(identities)]
-    made[""] = LabelIndex(_to_bytes(array("Q", sorted(themselves))), "[]")
+    made[""] = LabelIndex(packed(array("Q", sorted(themselves))), "[]")
     return made
 
 
@@ -242,8 +242,8 @@ class Places:
 
     def __init__(self, first: int, offsets: bytes, positions: bytes) -> None:
         self._first = first
-        self._offsets = _from_bytes("I", offsets)
-        self._positions = _from_bytes("I", positions)
+        self._offsets = to_array("I", offsets)
+        self._positions = to_array("I", positions)
 
     @cached_property
     def count(self) -> int:
@@ -267,7 +267,7 @@ def _with_hashes(index: LabelIndex | None, hashes: Iterable[int]) -> set[int]:
     found: set[int] = set()
     if index is None:
         return found
-    postings = _from_bytes("Q", index.postings)
+    postings = to_array("Q", index.postings)
     for hashed in hashes:
         at = bisect_left(postings, hashed)
         while at < len(postings) and postings[at] & _HASH == hashed:
@@ -283,17 +283,3 @@ def _hash(value: str) -> int:
 def _identity_hash(identity: int) -> int:
     # It is a hash already.
     return identity & _HASH
-
-
-def _to_bytes(numbers: array[int]) -> bytes:
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
-
-
-def _from_bytes(code: str, stored: bytes) -> array[int]:
-    numbers = array(code)
-    numbers.frombytes(stored)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers

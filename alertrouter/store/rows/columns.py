@@ -56,15 +56,24 @@ def identities(members: Collection[int]) -> bytes:
     if len(members) == 1:
         (only,) = members
         return only.to_bytes(8, "little")
-    numbers = array("Q", members)
+    return packed(array("Q", members))
+
+
+def to_identities(stored: bytes) -> array[int]:
+    """What ``identities`` was given."""
+    return to_array("Q", stored)
+
+
+def packed(numbers: array[int]) -> bytes:
+    """Numbers as every machine reads them: little endian. The array is of no use afterwards."""
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers.tobytes()
 
 
-def to_identities(stored: bytes) -> array[int]:
-    """What ``identities`` was given."""
-    numbers = array("Q")
+def to_array(code: str, stored: bytes) -> array[int]:
+    """What ``packed`` was given; ``code`` is the array's type code."""
+    numbers = array(code)
     numbers.frombytes(stored)
     if sys.byteorder == "big":
         numbers.byteswap()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from array import array
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from alertrouter.store.rows.columns import packed, to_array
 
+if TYPE_CHECKING:
     from alertrouter.store.backlog import PostedBody
     from alertrouter.store.rows.columns import Row
 
@@ -16,20 +15,9 @@ if TYPE_CHECKING:
 def posted_row(number: int, posted: PostedBody, lines: int) -> Row:
     """``posted``."""
     body, at, resolve_timeout, places = posted
-    return (number, at, resolve_timeout, lines, _places(places), body)
-
-
-def _places(places: Sequence[int]) -> bytes:
-    numbers = array("I", places)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
+    return (number, at, resolve_timeout, lines, packed(array("I", places)), body)
 
 
 def places_of(stored: bytes) -> array[int]:
     """The ``places`` column of ``posted``."""
-    numbers = array("I")
-    numbers.frombytes(stored)
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers
+    return to_array("I", stored)
