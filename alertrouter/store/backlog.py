@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.core.labels import shared_names
@@ -55,7 +54,8 @@ class Deferred(NamedTuple):
         """Those of each alert."""
         values = iter(self.values)
         for names in self.names:
-            yield dict(zip(names, islice(values, len(names)), strict=True))
+            # Each takes as many of the values as it has names.
+            yield dict(zip(names, values))  # noqa: B905
 
 
 def defer(number: int, at: Moment, alerts: Sequence[Alert], size: int) -> Deferred:

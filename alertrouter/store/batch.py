@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import delete, insert, select
@@ -14,7 +14,13 @@ from alertrouter.store import tables
 from alertrouter.store.backlog import defer
 from alertrouter.store.milestones import milestone_row
 from alertrouter.store.rows.action import action_row
-from alertrouter.store.rows.alert import alert_row, end_row, rows_of_deferred, transition_row
+from alertrouter.store.rows.alert import (
+    alert_row,
+    deferred_alert_rows,
+    deferred_transition_rows,
+    end_row,
+    transition_row,
+)
 from alertrouter.store.rows.columns import json_text, plain, signed
 from alertrouter.store.rows.decision import attempt_row, decision_row, renewal_row
 from alertrouter.store.rows.group import flush_row, group_id, group_name_row, group_row, slot_id
@@ -43,6 +49,9 @@ if TYPE_CHECKING:
     from alertrouter.store.rows.columns import Row
 
 _Value = TypeVar("_Value")
+
+# The texts of so many are in memory at a time.
+_ROWS_AT_ONCE = 1024
 
 
 class Batch:
@@ -80,7 +89,9 @@ class Batch:
         self._names: dict[int, Row] = {}
         self._named = False
         self._posted: list[Row] = []
-        # The requests whose alerts have their rows with this batch.
+        # The requests whose alerts have their rows with this batch, and the numbers of all that are not kept as they came
+        # any more.
+        self._deferred: list[Deferred] = []
         self._taken_apart: list[int] = []
 
     # Gathering
@@ -126,9 +137,8 @@ class Batch:
         """The alerts of requests that were posted before anything in this batch happened, with the numbers they got."""
         for request in requests:
             self._taken_apart.append(request.number)
-            for transition, row in rows_of_deferred(request):
-                self.transitions.append(transition)
-                self._put_alert(row)
+            self.transitions += deferred_transition_rows(request)
+            self._deferred.append(request)
 
     def leave_out(self, requests: Iterable[Deferred]) -> None:
         """What was posted and cannot be written as rows goes."""
@@ -284,6 +294,7 @@ class Batch:
             self._rule_alerts,
             self._rule_groups,
             self._posted,
+            self._deferred,
             self._taken_apart,
         ):
             gathered.clear()
@@ -349,6 +360,10 @@ class Batch:
                 _put_and_delete(connection, statements, table, rows_by_key)
 
     def _write_alerts(self, connection: Connection, statements: Statements) -> None:
+        # Nobody knew these before anything in this batch happened, so there is no end of theirs that moved.
+        rows = chain.from_iterable(map(deferred_alert_rows, self._deferred))
+        while some := list(islice(rows, _ROWS_AT_ONCE)):
+            statements.put[tables.alerts].run(connection, some)
         if self._alerts:
             statements.put[tables.alerts].run(connection, list(self._alerts.values()))
             statements.delete[tables.alert_ends].run(connection, [(identity,) for identity in self._alerts])

@@ -40,7 +40,7 @@ class JournalSettings:
     longest_delay: Duration = 5 * SECOND
     most_deferred: int = 65_536
     most_deferred_size: int = 48 << 20
-    rows_at_once: int = 1024
+    rows_at_once: int = 2048
     longest_queue: int = 20_000
     most_history: int = 100_000
 

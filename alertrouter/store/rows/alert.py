@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from alertrouter.core.alert import Alert
@@ -21,7 +22,7 @@ from alertrouter.store.rows.columns import (
 from alertrouter.wire import share_texts, shared_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from alertrouter.core.time import Moment
     from alertrouter.store.backlog import Deferred
@@ -46,19 +47,34 @@ def alert_row(alert: Alert) -> Row:
     )
 
 
-def rows_of_deferred(request: Deferred) -> Iterator[tuple[Row, Row]]:
-    """For each alert of the request its row of ``alert_transitions``, with the number, and that of ``alerts``."""
-    number, at, _, labels, _, _, *moments_and_more = request
+def deferred_transition_rows(request: Deferred) -> list[Row]:
+    """``alert_transitions`` of a request that was put off, with the numbers."""
+    at = request.at
     fired, resolved = Transition.FIRED.value, Transition.RESOLVED.value
-    for line, (own, others, starts_at, ends_at, url, *rest) in enumerate(
-        zip(labels, request.annotations, *moments_and_more, strict=True), start=number
-    ):
-        identity = signed(own.identity)
-        kind = fired if ends_at > at else resolved
-        yield (
-            (line, at, identity, kind, starts_at, ends_at, None),
-            (identity, json_text(own), json_text(others), starts_at, ends_at, at, plain(url), *rest),
+    return [
+        (number, at, signed(labels.identity), fired if ends_at > at else resolved, starts_at, ends_at, None)
+        for number, (labels, starts_at, ends_at) in enumerate(
+            zip(request.labels, request.starts_at, request.ends_at, strict=True), start=request.number
         )
+    ]
+
+
+def deferred_alert_rows(request: Deferred) -> list[Row]:
+    """``alerts`` of a request that was put off."""
+    _, at, _, labels, _, _, starts_at, ends_at, urls, *more = request
+    return list(
+        zip(
+            [signed(each.identity) for each in labels],
+            map(json_text, labels),
+            map(json_text, request.annotations),
+            starts_at,
+            ends_at,
+            repeat(at, len(labels)),
+            map(plain, urls),
+            *more,
+            strict=True,
+        )
+    )
 
 
 class AlertReader:
