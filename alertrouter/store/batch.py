@@ -101,7 +101,8 @@ class Batch:
         for flush in changes.flushes:
             self.flushes.append((next(self._numbers), *flush_row(flush)))
             self._name(flush.group, flush.group_key, flush.at)
-        self._add_alerts(changes, now)
+        if changes.transitions or changes.alerts or changes.collected_alerts:
+            self._add_alerts(changes, now)
         self._add_groups(changes.groups)
         for group in changes.removed_groups:
             self._groups[group_id(group)] = None

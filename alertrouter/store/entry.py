@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alertrouter.core.time import SECOND
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from alertrouter.core.time import Duration, Moment
     from alertrouter.engine.changes import Changes, StoredState
@@ -52,6 +52,14 @@ class Write(NamedTuple):
     future: asyncio.Future[None] | None
 
 
+class WriteMany(NamedTuple):
+    """Things of one kind to be put into a batch, each by itself: one that cannot be stored takes no other with it."""
+
+    gather: Callable[[Batch, Any], object]
+    each: Sequence[Any]
+    future: asyncio.Future[None] | None
+
+
 class Post(NamedTuple):
     """A request that brought nothing but new alerts: what it changed, how it came, and who waits for it."""
 
@@ -77,12 +85,34 @@ class State(NamedTuple):
     state: StoredState
 
 
-Entry = Write | Post | Sweep | State | Stop
+Entry = Write | WriteMany | Post | Sweep | State | Stop
 
 
 def waiting(entries: Iterable[Entry]) -> list[asyncio.Future[None]]:
     """Who waits for these to be written."""
-    return [each.future for each in entries if isinstance(each, (Write, Post)) and each.future is not None]
+    return [
+        each.future
+        for each in entries
+        if isinstance(each, (Write, WriteMany, Post)) and each.future is not None
+    ]
+
+
+def count(entry: Entry) -> int:
+    """How many writes an entry is."""
+    return len(entry.each) if type(entry) is WriteMany else 1
+
+
+def apart(entries: Iterable[Entry]) -> list[Entry]:
+    """The same with one write in each; who waits for many waits for the last of them."""
+    single: list[Entry] = []
+    for entry in entries:
+        if isinstance(entry, WriteMany):
+            *others, last = entry.each
+            single += [WriteMany(entry.gather, (one,), None) for one in others]
+            single.append(WriteMany(entry.gather, (last,), entry.future))
+        else:
+            single.append(entry)
+    return single
 
 
 def fail(futures: Iterable[asyncio.Future[None]], problem: StoreError) -> None:

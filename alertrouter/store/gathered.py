@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alertrouter.store.backlog import Deferred
     from alertrouter.store.batch import Batch
-    from alertrouter.store.entry import Post
+    from alertrouter.store.entry import Post, WriteMany
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,22 @@ class Gathered:
         else:
             if future is not None:
                 self.futures.append(future)
+
+    def add_each(self, entry: WriteMany, batch: Batch) -> None:
+        """Put many things into the batch, each by itself."""
+        gather = entry.gather
+        bad: Exception | None = None
+        for one in entry.each:
+            try:
+                gather(batch, one)
+            except (ValueError, TypeError, OverflowError) as error:
+                log.exception("a change cannot be stored and is left out")
+                bad = error
+        if entry.future is not None:
+            if bad is None:
+                self.futures.append(entry.future)
+            else:
+                self.unstorable.append((entry.future, UnstorableError(f"this cannot be stored: {bad}")))
 
     def write_now(self, post: Post, batch: Batch) -> None:
         """Put the rows of a request's alerts into the batch."""

@@ -18,7 +18,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from alertrouter.core.time import LATEST, SECOND
-from alertrouter.store.entry import Entry, JournalSettings, Post, State, Stop, Sweep, Write, fail
+from alertrouter.store.entry import (
+    Entry,
+    JournalSettings,
+    Post,
+    State,
+    Stop,
+    Sweep,
+    Write,
+    WriteMany,
+    count,
+    fail,
+)
 from alertrouter.store.errors import StoreError
 from alertrouter.store.rows.group import slot_id
 from alertrouter.store.writer import Writer
@@ -42,10 +53,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Flushes and outcomes of messages are written this much later together, in seconds. Nobody waits for them, and a commit for
-# every few would cost as much as a commit for many. A crash before makes the messages possible duplicates.
-_GATHER_OUTCOMES = 0.05
-_MOST_OUTCOMES = 256
+# Flushes and outcomes of messages are written this much later together, in seconds, or with the next intents. Nobody waits
+# for them, and a commit for every few would cost as much as a commit for many. A crash before makes the messages possible
+# duplicates.
+_GATHER_OUTCOMES = 0.1
+_MOST_OUTCOMES = 512
 
 
 class Journal:
@@ -73,6 +85,7 @@ class Journal:
         self._state = state
         self._on_health = on_health
         self._queue: queue.SimpleQueue[Entry] = queue.SimpleQueue()
+        self._handed_in = 0  # so many writes were put into the queue so far
         self._state_is_coming = False
         self._closing = False
         # The intents that are on their way to the database, with when their patience is over.
@@ -94,7 +107,11 @@ class Journal:
     @property
     def waiting(self) -> int:
         """How many writes are waiting for their turn."""
-        return self._queue.qsize() + len(self._outcomes)
+        return self._queued + len(self._outcomes)
+
+    @property
+    def _queued(self) -> int:
+        return self._handed_in - self._writer.taken
 
     @property
     def deferred(self) -> int:
@@ -177,17 +194,15 @@ class Journal:
         if self._outcomes_due is not None:
             self._outcomes_due.cancel()
             self._outcomes_due = None
-        now = self._writer.now()
-        for place, (attempt, changes) in enumerate(outcomes, start=1):
-            # Each by itself: one that cannot be stored takes no other with it.
-            waiter = future if place == len(outcomes) else None
-            self._enter(Write(partial(_add_outcome, attempt, changes, now), waiter), waiter)
+        if outcomes:
+            now = self._writer.now()
+            gather = partial(_add_outcome, now)
+            self._enter(WriteMany(gather, outcomes, future), future)
 
     def intend(self, slots: Sequence[Slot], at: Moment) -> asyncio.Future[None]:
         """Remember that sends begin. Raises StoreError after ``patience`` at the latest: send all the same."""
-        for slot in slots[:-1]:
-            self._put_alone(partial(_add_intent, slot, at))
-        future = self._put(partial(_add_intent, slots[-1], at), self._future())
+        future = self._future()
+        self._enter(WriteMany(partial(_add_intent, at), slots, future), future)
         if not future.done():
             assert self._loop is not None
             patience = self.settings.patience / SECOND
@@ -250,7 +265,7 @@ class Journal:
         That a write failed is told to whoever handed it in; a database that fails or hangs is not waited for longer
         than ``patience``.
         """
-        if self._closing or not self.healthy or self._queue.qsize() >= self.settings.longest_queue:
+        if self._closing or not self.healthy or self._queued >= self.settings.longest_queue:
             return
         with contextlib.suppress(StoreError, TimeoutError):
             async with asyncio.timeout(self.settings.patience / SECOND):
@@ -260,7 +275,7 @@ class Journal:
         """Delete history from before this moment, a little after each write; how many rows it were."""
         assert self._loop is not None
         future: asyncio.Future[int] = self._loop.create_future()
-        self._queue.put(Sweep(before, future))
+        self._hand_in(Sweep(before, future))
         return future
 
     async def close(self) -> None:
@@ -271,7 +286,7 @@ class Journal:
         self._closing = True
         if not self.healthy:
             self._send_state()
-        self._queue.put(Stop())
+        self._hand_in(Stop())
         await self._loop.run_in_executor(None, self._thread.join)
 
     def _future(self) -> asyncio.Future[None]:
@@ -286,21 +301,25 @@ class Journal:
         """Nobody waits for this."""
         self._enter(Write(gather, None), None)
 
-    def _enter(self, entry: Write | Post, waiter: asyncio.Future[None] | None) -> None:
+    def _enter(self, entry: Write | WriteMany | Post, waiter: asyncio.Future[None] | None) -> None:
         if self._outcomes:
             self._put_outcomes()
         waiting = [] if waiter is None else [waiter]
         if self._closing:
             fail(waiting, StoreError("the database is being closed"))
             return
-        if self._queue.qsize() >= self.settings.longest_queue:
+        if self._queued >= self.settings.longest_queue:
             # What is dropped here is missing until the whole state is written.
             self._writer.lost_the_thread = True
-            self.lost_history += 1
+            self.lost_history += count(entry)
             fail(waiting, StoreError("the database does not keep up: too much waits to be written"))
             return
         if self.problem is not None and not self._state_is_coming:
             fail(waiting, self.problem)
+        self._hand_in(entry)
+
+    def _hand_in(self, entry: Entry) -> None:
+        self._handed_in += count(entry)
         self._queue.put(entry)
 
     # What the writer's thread asks of the loop
@@ -341,15 +360,16 @@ class Journal:
 
     def _send_state(self) -> None:
         self._put_outcomes()
-        self._queue.put(State(self._state()))
+        self._hand_in(State(self._state()))
         self._state_is_coming = True
 
 
-def _add_intent(slot: Slot, at: Moment, batch: Batch) -> None:
+def _add_intent(at: Moment, batch: Batch, slot: Slot) -> None:
     batch.intend(slot, at)
 
 
-def _add_outcome(attempt: AttemptRecord | None, changes: Changes, now: Moment, batch: Batch) -> None:
+def _add_outcome(now: Moment, batch: Batch, outcome: tuple[AttemptRecord | None, Changes]) -> None:
+    attempt, changes = outcome
     batch.add_outcome(changes, attempt, now)
 
 

@@ -6,13 +6,26 @@ import logging
 import math
 import queue
 import time
-from itertools import count
+from itertools import count as counting
 from typing import TYPE_CHECKING, cast
 
 from alertrouter.core.time import SECOND
 from alertrouter.store.backlog import Backlog
 from alertrouter.store.batch import Batch
-from alertrouter.store.entry import Entry, Post, State, Stop, Sweep, Write, fail, succeed, waiting
+from alertrouter.store.entry import (
+    Entry,
+    Post,
+    State,
+    Stop,
+    Sweep,
+    Write,
+    WriteMany,
+    apart,
+    count,
+    fail,
+    succeed,
+    waiting,
+)
 from alertrouter.store.errors import DamagedError, StoreError, UnstorableError
 from alertrouter.store.gathered import Gathered
 from alertrouter.store.retention import delete_before
@@ -52,6 +65,7 @@ class Writer:
     ) -> None:
         self.now = clock.now
         self.lost_the_thread = False
+        self.taken = 0  # so many writes were taken from the queue so far
         self.begun: float | None = None
         self._journal = journal
         self._settings = journal.settings
@@ -60,7 +74,7 @@ class Writer:
         self._statements = Statements(store.database.writers.dialect)
         self._connection: Connection | None = None
         self._ends: dict[int, Row] = {}
-        self._numbers = count(store.last_number + 1)
+        self._numbers = counting(store.last_number + 1)
         self._kept = Batch(self._ends, self._numbers)
         self._problem: StoreError | None = None
         self._sweeps: list[Sweep] = []
@@ -123,6 +137,7 @@ class Writer:
     def _next_entries(self) -> list[Entry]:
         """What has come in, in order; nothing when something else is due."""
         entries: list[Entry] = []
+        enough = self.taken + _MOST_IN_A_BATCH
         try:
             wait = self._time_left()
             entry = (
@@ -130,10 +145,11 @@ class Writer:
             )
             while True:
                 entries.append(entry)
+                self.taken += count(entry)
                 if isinstance(entry, Stop):
                     self._stopping = True
                     break
-                if len(entries) >= _MOST_IN_A_BATCH:
+                if self.taken >= enough:
                     break
                 entry = self._queue.get_nowait()
         except queue.Empty:
@@ -247,8 +263,8 @@ class Writer:
         """Something cannot be stored: the others must not suffer for it. ``again``: it may not have been one of these."""
         if self._problem is not None:
             self._recover(entries, now)
-        elif len(entries) > 1 or again:
-            for entry in entries:
+        elif len(single := apart(entries)) > 1 or again:
+            for entry in single:
                 if not isinstance(entry, Sweep):
                     self._write([entry], now)
         else:
@@ -287,6 +303,8 @@ class Writer:
             match entry:
                 case Write(gather, future):
                     gathered.add(future, gather, batch)
+                case WriteMany():
+                    gathered.add_each(entry, batch)
                 case Post() if defer:
                     gathered.put_off(entry, batch)
                 case Post():

@@ -44,7 +44,7 @@ def json_text(value: object) -> str:
 
 def plain(text: str) -> str:
     """Text that any database takes: without NUL and what is no Unicode."""
-    if text.isascii() and "\0" not in text:
+    if not text or (text.isascii() and "\0" not in text):
         return text
     return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 

@@ -11,7 +11,7 @@ from alertrouter.delivery.attempt import AttemptRecord
 from alertrouter.engine.changes import DecisionRecord, Outcome, RenewalRecord
 from alertrouter.engine.slot import GroupId, Slot
 from alertrouter.store.rows.columns import Row, identities, json_text, member, plain, to_identities, to_pairs
-from alertrouter.store.rows.group import group_id
+from alertrouter.store.rows.group import slot_in_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -49,9 +49,7 @@ def decision_row(record: DecisionRecord) -> Row:
     """``decisions`` without the number."""
     return (
         record.at,
-        group_id(record.slot.group),
-        plain(record.slot.receiver),
-        plain(record.slot.integration),
+        *slot_in_history(record.slot),
         record.tick,
         record.flush_number,
         record.outcome.value,
@@ -110,9 +108,7 @@ def attempt_row(record: AttemptRecord) -> Row:
     """``attempts`` without the number."""
     return (
         record.started_at,
-        group_id(record.slot.group),
-        plain(record.slot.receiver),
-        plain(record.slot.integration),
+        *slot_in_history(record.slot),
         record.tick,
         record.number,
         record.latency,
@@ -142,5 +138,4 @@ def to_attempt_of(row: Sequence[Any], group: GroupId) -> AttemptRecord:
 
 def renewal_row(renewal: RenewalRecord) -> Row:
     """``renewals`` without the number."""
-    slot = renewal.slot
-    return (renewal.at, group_id(slot.group), plain(slot.receiver), plain(slot.integration))
+    return (renewal.at, *slot_in_history(renewal.slot))

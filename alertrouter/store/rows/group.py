@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
@@ -28,17 +28,26 @@ def _columns_of_group(group: GroupId) -> tuple[int, str, str]:
 
 
 @lru_cache(maxsize=1024)
-def _columns_of_slot(slot: Slot) -> tuple[int, str, str, str, str]:
+def _columns_of_slot(slot: Slot) -> _OfSlot:
     group, route, labels = _group_columns(slot.group)
+    receiver, integration = plain(slot.receiver), plain(slot.integration)
     number = signed(xxhash.xxh64_intdigest(f"{group:x}\0{slot.receiver}\0{slot.integration}".encode()))
-    return number, route, labels, plain(slot.receiver), plain(slot.integration)
+    return _OfSlot(slot, (number, route, labels, receiver, integration), (group, receiver, integration))
+
+
+class _OfSlot(NamedTuple):
+    """A slot, what a row of its own begins with, and what names it in a line of history."""
+
+    slot: Slot | None
+    columns: tuple[int, str, str, str, str]
+    in_history: tuple[int, str, str]
 
 
 class _Last:
     """The group and the slot that were named last; each with its columns in one object, for several threads look."""
 
     group: tuple[GroupId | None, tuple[int, str, str]] = (None, (0, "", ""))
-    slot: tuple[Slot | None, tuple[int, str, str, str, str]] = (None, (0, "", "", "", ""))
+    slot = _OfSlot(None, (0, "", "", "", ""), (0, "", ""))
 
 
 def _group_columns(group: GroupId) -> tuple[int, str, str]:
@@ -51,11 +60,24 @@ def _group_columns(group: GroupId) -> tuple[int, str, str]:
 
 def slot_columns(slot: Slot) -> tuple[int, str, str, str, str]:
     """What a row begins with that is about a slot; ``to_slot`` reads it."""
-    last, columns = _Last.slot
-    if last is not slot:
-        columns = _columns_of_slot(slot)
-        _Last.slot = (slot, columns)
-    return columns
+    last = _Last.slot
+    if last.slot is not slot:
+        last = _Last.slot = _named_again(slot)
+    return last.columns
+
+
+def slot_in_history(slot: Slot) -> tuple[int, str, str]:
+    """What names a slot in a line of history: its group, receiver and integration."""
+    last = _Last.slot
+    if last.slot is not slot:
+        last = _Last.slot = _named_again(slot)
+    return last.in_history
+
+
+def _named_again(slot: Slot) -> _OfSlot:
+    of_slot = _columns_of_slot(slot)
+    # An equal one may have been named before.
+    return of_slot if of_slot.slot is slot else of_slot._replace(slot=slot)
 
 
 def group_id(group: GroupId) -> int:
