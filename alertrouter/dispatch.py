@@ -53,9 +53,11 @@ class Sleeper:
 
     def nudge(self) -> None:
         """Something happened that may be due before what is slept for."""
-        due = self._engine.next_due()
-        if due is not None and due < self._until:
-            self._wake.set()
+        # After every outcome the answer is no: found quickly, or right away while nobody sleeps.
+        if self._until and not self._engine.flusher.none_due(self._until):
+            due = self._engine.next_due()
+            if due is not None and due < self._until:
+                self._wake.set()
 
 
 @dataclass(frozen=True, slots=True)

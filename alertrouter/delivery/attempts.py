@@ -276,7 +276,8 @@ class Attempts:
 
     def _finish(self, job: Job, error: str = "") -> None:
         job.trace.end(error)
-        job.lane.forget(job)
+        if job.state is not State.RUNNING:
+            job.lane.forget(job)
         job.state = State.DONE
         self._queues.over(job)
 

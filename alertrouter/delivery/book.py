@@ -71,12 +71,13 @@ class Book:
         if not changes and attempt is None:
             return
         try:
-            record = asyncio.ensure_future(self._ledger.record(changes, attempt))
+            recorded = self._ledger.record(changes, attempt)
         except Exception as problem:  # noqa: BLE001 -- what was sent was sent
             self._failed(problem)
             return
         # Many outcomes may be written as one.
-        if record not in self._under_way:
+        if recorded not in self._under_way:
+            record = asyncio.ensure_future(recorded)
             self._under_way.add(record)
             record.add_done_callback(self._recorded)
 

@@ -61,7 +61,7 @@ STEPS = (
     Step("messages are given to delivery", f"{_DELIVERY}start", "call", 20),
     Step("messages wait for their turn", f"{_DELIVERY}start", "return", 20),
     Step("an intent is given to the journal", f"{_JOURNAL}intend", "return", 5),
-    Step("an attempt begins", f"{_ATTEMPTS}_attempt", "call", 15),
+    Step("an attempt begins", f"{_ATTEMPTS}advance", "call", 15),
     Step(
         "a message is about to be put into words", "alertrouter.senders:SendersInForce.__call__", "call", 15
     ),
