@@ -10,9 +10,9 @@ from alertrouter.api.idle import Idle
 from alertrouter.api.query import AlertQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
-    from alertrouter.api.http import Request
+    from alertrouter.api.http import Answer, Request
     from alertrouter.api.listing import Listing
     from alertrouter.api.router import Router
 
@@ -63,11 +63,16 @@ class Alerts:
 
     async def get(self, request: Request) -> Answer:
         """The alerts that are not over."""
-        return json_answer(self._listing.alerts(self._query(request), self._router.now()))
+        return self._list(self._listing.alerts(self._query(request), self._router.now()))
 
     async def get_groups(self, request: Request) -> Answer:
         """The aggregation groups with their alerts."""
-        return json_answer(self._listing.groups(self._query(request), self._router.now()))
+        return self._list(self._listing.groups(self._query(request), self._router.now()))
+
+    def _list(self, pieces: Iterator[bytes]) -> Answer:
+        # Whoever asks will ask again.
+        self._idle.disturb()
+        return json_answer(pieces)
 
     def _query(self, request: Request) -> AlertQuery:
         return AlertQuery.read(request.query(), self._router.engine.settings.mode, _log)

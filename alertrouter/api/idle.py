@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 # How long nothing may have happened before the work begins, and how long the others get after each piece of it.
 _QUIET = 0.25
 _PAUSE = 0.002
+# Where it is never quiet a piece is done so often.
+_PATIENCE = 1.0
 # Of alerts; some milliseconds.
 _PIECE = 1000
 
@@ -22,6 +24,7 @@ class Idle:
         self._work = work
         self._loop: asyncio.AbstractEventLoop | None = None
         self._disturbed_at = 0.0
+        self._worked_at = 0.0
 
     def disturb(self) -> None:
         """Something happened: wait until it is quiet, then see whether there is work."""
@@ -29,13 +32,17 @@ class Idle:
         self._disturbed_at = loop.time()
         if self._loop is not loop:
             self._loop = loop
+            self._worked_at = self._disturbed_at
             loop.call_later(_QUIET, self._turn, loop)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        quiet = loop.time() - self._disturbed_at
-        if quiet < _QUIET:
+        now = loop.time()
+        quiet = now - self._disturbed_at
+        if quiet < _QUIET and now - self._worked_at < _PATIENCE:
             loop.call_later(_QUIET - quiet, self._turn, loop)
-        elif self._work(_PIECE):
-            loop.call_later(_PAUSE, self._turn, loop)
+            return
+        self._worked_at = now
+        if self._work(_PIECE):
+            loop.call_later(_PAUSE if quiet >= _QUIET else _QUIET, self._turn, loop)
         else:
             self._loop = None

@@ -1,52 +1,56 @@
 """The lists of alerts and of alert groups, put together from pieces that are encoded once.
 
-Fifty thousand alerts are 35 MB of JSON. What of an alert seldom changes and is its own is kept, encoded, in
-``Known.listing``; what it shares with others is kept once. Only its end, its last report and its status are filled in
-for each answer, and the answer is made piece by piece. While lists are asked for, new alerts are encoded ahead; nobody
-pays for lists that nobody wants.
+Fifty thousand alerts are 35 MB of JSON. While lists are asked for, what of an alert seldom changes and is its own is
+kept, encoded, in ``Known.listing``; what it shares with others is kept once. Only its end, its last report and its status
+are filled in for each answer, and the answer is made piece by piece. The pieces are made ahead, when it is quiet: a list
+that finds none encodes alerts as a whole, which is faster. Nobody pays for lists that nobody wants.
 """
 
 from __future__ import annotations
 
+from array import array
 from functools import lru_cache
 from itertools import islice
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 from alertrouter.core.labels import know_fingerprints, label_set_order, order_for_display, order_of_like
-from alertrouter.core.time import HOUR
-from alertrouter.wire.writing import encode, encode_labels, encode_moment, encode_safely
+from alertrouter.core.time import HOUR, Moment
+from alertrouter.wire.writing import encode, encode_each, encode_labels, encode_moment, encode_safely
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from alertrouter.api.query import AlertQuery
     from alertrouter.api.router import Router
     from alertrouter.core.route import Route
-    from alertrouter.core.time import Moment
     from alertrouter.engine.engine import Engine
     from alertrouter.engine.group import AggregationGroup
     from alertrouter.engine.known import Known
 
+    # The status of an alert as JSON with what follows it; None when the alert is not wanted.
+    _StatusOf = Callable[[Known], bytes | None]
+
 # Alerts in one piece of an answer: some hundred kilobytes, a millisecond's work between two turns of the loop.
 _PIECE = 500
 
-# So many alerts are encoded at once, in the order in which they lie in memory.
+# So many alerts are encoded at once, in the order in which they lie in memory: in that of their fingerprints it would take
+# three times as long.
 _AT_ONCE = 200
+# So many are encoded as a whole before they are put in order and sent: some megabytes. With fewer it would take longer, as
+# they lie farther from each other in memory.
+_WHOLE = 25_000
 # So long after the last list the encoded pieces are kept, and made ahead for new alerts.
 _KEEP = 2 * HOUR
 _MOST_SHARED = 20_000
 
-_ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"},"updatedAt":"'
-_FIRST = b'[{"annotations":'
-_NEXT = b',{"annotations":'
+_AFTER_STATUS = b',"updatedAt":"'
+_ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}' + _AFTER_STATUS
 
-# An alert as JSON, less what leads to the annotations and less its end, status and last report: the annotations up to
-# the end, the fingerprint with what leads to it, what stands from there to the status, what stands between the last
-# report and the labels, the labels to the end.
+# An alert as JSON, less its end, status and last report: the annotations up to the end, the fingerprint with what leads to
+# it, what stands from there to the status, what stands between the last report and the labels, the labels to the end.
 _Fragment = tuple[bytes, bytes, bytes, bytes, bytes]
-
-_fingerprint = attrgetter("labels.fingerprint")
 
 
 class Listing:
@@ -58,7 +62,7 @@ class Listing:
         self._to_prepare: list[Known] = []
         self._asked_at: Moment | None = None
         self._known: list[Known] = []
-        self._by_fingerprint: list[Known] = []
+        self._by_fingerprint = array("L")
         self._groups: list[AggregationGroup] = []
         self._routing: object = None
         self._groups_in_order: list[AggregationGroup] = []
@@ -68,33 +72,30 @@ class Listing:
         """The array of alerts, by fingerprint, in pieces; an empty one gives others their turn."""
         engine = self._router.engine
         self._asked_at = now
-        order = self._alerts_in_order(engine)
-        yield from self._encoded(engine, query)
-        wanted = _wanted_routes(engine, query)
+        known, order = self._in_order(engine)
         text = _Text(engine, now)
-        match = query.matchers.match if query.matchers else None
-        active, before = query.active, _FIRST
-        for start in range(0, len(order), _PIECE):
-            parts: list[bytes] = []
-            for known in order[start : start + _PIECE]:
-                if known.ends_at < now or (match is not None and not match(known.labels)):
-                    continue
-                if wanted and any(routes.isdisjoint(known.routes) for routes in wanted):
-                    continue
-                status = text.status(known)
-                if not (active if status is _PLAIN else _passes(query, status)):
-                    continue
-                text.add(parts, known, fragment(known), status[0], before)
-                before = _NEXT
-            if parts:
-                yield b"".join(parts)
-        yield b"[]\n" if before is _FIRST else b"]\n"
+        status_of = _choice(engine, query, text)
+        missing = _missing(engine, query)
+        if len(missing) > len(known) // 2:
+            self._prepare_anew()
+            pieces = _encoded_whole(known, order, text, status_of)
+        else:
+            yield from _encoded_parts(missing)
+            pieces = _from_parts(known, order, text, status_of)
+        is_first = True
+        for piece in pieces:
+            if piece and is_first:
+                yield b"[" + piece[1:]
+                is_first = False
+            else:
+                yield piece
+        yield b"[]\n" if is_first else b"]\n"
 
     def groups(self, query: AlertQuery, now: Moment) -> Iterator[bytes]:
         """The array of alert groups, in pieces; an empty one gives others their turn."""
         engine = self._router.engine
         self._asked_at = now
-        yield from self._encoded(engine, query)
+        yield from _encoded_parts(_missing(engine, query))
         text = _Text(engine, now)
         groups = [
             group
@@ -113,7 +114,7 @@ class Listing:
             self._add_members(parts, group, query, text, shown, muted_by)
             if len(parts) == length:
                 continue
-            parts[length] = before + b'{"alerts":' + _FIRST
+            parts[length] = before + b'{"alerts":['
             parts.append(self._after_members(group, headers, now))
             before = b","
             if len(parts) > 9 * _PIECE:
@@ -140,15 +141,11 @@ class Listing:
             if not _passes(query, status):
                 continue
             encoded = text.muted(status, muted_by) if muted_by else status[0]
-            pieces = fragment(known)
+            middle = None
             if len(known.routes) > 1:
                 receivers = sorted(g.route.receiver.name for g in known.groups if shown is None or g in shown)
-                pieces = (
-                    *pieces[:2],
-                    _middle(tuple(receivers), known.starts_at, known.starts_offset),
-                    *pieces[3:],
-                )
-            text.add(parts, known, pieces, encoded, _NEXT)
+                middle = _middle(tuple(receivers), known.starts_at, known.starts_offset)
+            text.add(parts, known, encoded, middle)
 
     def _after_members(self, group: AggregationGroup, headers: dict[Route, bytes], now: Moment) -> bytes:
         route = group.route
@@ -168,7 +165,8 @@ class Listing:
 
         When nobody has asked for a list in a long time, forget what was made.
         """
-        known = self._router.engine.known
+        engine = self._router.engine
+        known = engine.known
         if self._asked_at is not None and self._router.now() - self._asked_at > _KEEP:
             self._forget()
         if not self._to_prepare:
@@ -180,35 +178,33 @@ class Listing:
         del self._to_prepare[-at_most:]
         know_fingerprints([each.labels for each in some])
         if self._asked_at is not None:
-            _encode_all([each for each in reversed(some) if each.listing is None])
-        return bool(self._to_prepare) or self._prepared < len(known)
+            _encode_parts([each for each in reversed(some) if each.listing is None])
+        if self._to_prepare or self._prepared < len(known):
+            return True
+        self._in_order(engine)
+        return False
 
-    def _encoded(self, engine: Engine, query: AlertQuery) -> Iterator[bytes]:
-        """Encode what a list of everything needs and what was not encoded ahead."""
-        if query.matchers or not query.any_receiver:
-            return  # few are wanted
-        missing = [each for each in engine.known.values() if each.listing is None]
-        for start in range(0, len(missing), _AT_ONCE):
-            some = missing[start : start + _AT_ONCE]
-            _encode_all(some)
-            if start % (10 * _AT_ONCE) == 0:
-                yield b""
+    def _prepare_anew(self) -> None:
+        self._prepared = 0
+        self._to_prepare = []
 
     def _forget(self) -> None:
         self._asked_at = None
         for known in self._router.engine.known.values():
             known.listing = None
-        self._known, self._by_fingerprint = [], []
+        self._known, self._by_fingerprint = [], array("L")
         self._groups, self._groups_in_order = [], []
         self._members = {}
 
-    def _alerts_in_order(self, engine: Engine) -> list[Known]:
+    def _in_order(self, engine: Engine) -> tuple[list[Known], array[int]]:
+        """All alerts as they lie in memory, and their places in the order of fingerprints."""
         known = list(engine.known.values())
         # Comparing fifty thousand identities takes less than a millisecond, sorting far more.
         if known != self._known:
-            self._by_fingerprint = sorted(known, key=_fingerprint)
+            fingerprints = [each.labels.fingerprint for each in known]
+            self._by_fingerprint = array("L", sorted(range(len(known)), key=fingerprints.__getitem__))
             self._known = known
-        return self._by_fingerprint
+        return self._known, self._by_fingerprint
 
     def _all_groups_in_order(self, engine: Engine) -> list[AggregationGroup]:
         groups = list(engine.groups)
@@ -235,29 +231,95 @@ _Status = tuple[bytes, bool, bool]
 _PLAIN: _Status = (_ACTIVE, False, False)
 
 
+class _Whole(msgspec.Struct, gc=False):
+    """An alert of the API, in the order of its members."""
+
+    annotations: dict[str, str]
+    ends_at: msgspec.Raw = msgspec.field(name="endsAt")
+    fingerprint: str
+    receivers: msgspec.Raw
+    starts_at: msgspec.Raw = msgspec.field(name="startsAt")
+    status: msgspec.Raw
+    updated_at: msgspec.Raw = msgspec.field(name="updatedAt")
+    generator_url: msgspec.Raw | msgspec.UnsetType = msgspec.field(name="generatorURL")
+    labels: dict[str, str]
+
+
+_Of = TypeVar("_Of")
+_As = TypeVar("_As")
+
+
+class _Made(dict[_Of, _As]):
+    """What was made of things that many alerts have in common."""
+
+    def __init__(self, make: Callable[[_Of], _As]) -> None:
+        self._make = make
+
+    def __missing__(self, of: _Of) -> _As:
+        made = self[of] = self._make(of)
+        return made
+
+
 class _Text:
-    """The parts of alerts that move, as of one moment."""
+    """Alerts as JSON, as of one moment."""
 
     def __init__(self, engine: Engine, now: Moment) -> None:
         self.now = now
         self._engine = engine
-        self._moments: dict[Moment, bytes] = {}
+        self._mutes = bool(engine.silences or engine.routing.inhibition_rules)
+        self._moments = _Made(encode_moment)
+        self._raw_moments = _Made(_raw_moment)
+        self._receivers = _Made(_raw_receivers)
+        self._statuses = _Made(_raw_status)
+        self._urls = _Made(_raw_url)
 
-    def add(self, parts: list[bytes], known: Known, pieces: _Fragment, status: bytes, before: bytes) -> None:
-        """Append an alert, with what separates it from the one before."""
-        annotations, fingerprint, middle, tail, labels = pieces
+    def whole(self, some: Sequence[Known], status_of: _StatusOf) -> list[bytes]:
+        """Each of a few alerts as it is now; nothing for those that are not wanted."""
+        moments, receivers, urls = self._raw_moments, self._receivers, self._urls
+        statuses = [status_of(each) for each in some]
+        encoded = encode_each(
+            [
+                _Whole(
+                    each.annotation_pairs(),
+                    (
+                        _raw_moment(each.ends_at, each.ends_offset)
+                        if each.ends_offset
+                        else moments[each.ends_at]
+                    ),
+                    each.labels.fingerprint_text,
+                    receivers[each.routes],
+                    (
+                        _raw_moment(each.starts_at, each.starts_offset)
+                        if each.starts_offset
+                        else moments[each.starts_at]
+                    ),
+                    self._statuses[status],
+                    moments[each.updated_at],
+                    urls[each.generator_url],
+                    each.labels,
+                )
+                for each, status in zip(some, statuses, strict=True)
+                if status
+            ]
+        )
+        if len(encoded) == len(some):
+            return encoded
+        wanted = iter(encoded)
+        return [next(wanted) if status else b"" for status in statuses]
+
+    def add(self, parts: list[bytes], known: Known, status: bytes, middle: bytes | None = None) -> None:
+        """Append an alert with this status; ``middle``: with these receivers and start."""
+        annotated, fingerprint, of_routes, tail, labels = _fragment(known)
         moments = self._moments
-        ends_at, updated_at = known.ends_at, known.updated_at
-        if known.ends_offset:
-            end = encode_moment(ends_at, known.ends_offset)
-        elif (end := moments.get(ends_at, b"")) == b"":
-            end = moments[ends_at] = encode_moment(ends_at)
-        if (updated := moments.get(updated_at, b"")) == b"":
-            updated = moments[updated_at] = encode_moment(updated_at)
-        parts += (before, annotations, end, fingerprint, middle, status, updated, tail, labels)
+        ends_at, offset = known.ends_at, known.ends_offset
+        end = encode_moment(ends_at, offset) if offset else moments[ends_at]
+        updated = moments[known.updated_at]
+        parts += (b",", annotated, end, fingerprint, middle or of_routes, status, updated, tail, labels)
 
     def status(self, known: Known) -> _Status:
         """What keeps this alert back now."""
+        if not self._mutes:
+            return _PLAIN
         engine = self._engine
         silences = engine.silenced_by(known, self.now)
         source = engine.inhibited_by(known, self.now)
@@ -280,7 +342,24 @@ class _Text:
 
 def _status(*, silenced_by: list[str], inhibited_by: list[str]) -> bytes:
     status = {"inhibitedBy": inhibited_by, "mutedBy": [], "silencedBy": silenced_by, "state": "suppressed"}
-    return encode(status) + b',"updatedAt":"'
+    return encode(status) + _AFTER_STATUS
+
+
+def _choice(engine: Engine, query: AlertQuery, text: _Text) -> _StatusOf:
+    """Which alerts are wanted."""
+    wanted = _wanted_routes(engine, query)
+    match = query.matchers.match if query.matchers else None
+    now, active = text.now, query.active
+
+    def status_of(known: Known) -> bytes | None:
+        if known.ends_at < now or (match is not None and not match(known.labels)):
+            return None
+        if wanted and any(routes.isdisjoint(known.routes) for routes in wanted):
+            return None
+        status = text.status(known)
+        return status[0] if (active if status is _PLAIN else _passes(query, status)) else None
+
+    return status_of
 
 
 def _passes(query: AlertQuery, status: _Status) -> bool:
@@ -290,34 +369,74 @@ def _passes(query: AlertQuery, status: _Status) -> bool:
     return query.active
 
 
-def fragment(known: Known) -> _Fragment:
+def _fragment(known: Known) -> _Fragment:
     """The parts of an alert that stay the same from one report to the next; kept with the alert."""
-    pieces = known.listing
-    if not isinstance(pieces, tuple):
-        pieces = known.listing = _fragment(known, known.annotation_pairs(), encode_safely)
-    return pieces
+    if known.listing is None:
+        _encode_parts([known])
+    parts: _Fragment = known.listing  # type: ignore[assignment]  # it is for us
+    return parts
 
 
-def _fragment(
-    known: Known, annotations: Mapping[str, str], encode_text: Callable[[object], bytes]
-) -> _Fragment:
-    return (
-        encode_text(annotations) + b',"endsAt":"',
-        b'","fingerprint":"%016x' % known.labels.fingerprint,
-        _middle_of_routes(known.routes, known.starts_at, known.starts_offset),
-        _tail(known.generator_url),
-        # What the encoder gives has room to grow; a sum has just the room it takes.
-        encode_text(known.labels) + b"}",
-    )
+def _encode_parts(some: Sequence[Known]) -> None:
+    for known, (annotated, labels) in zip(some, _texts(some), strict=True):
+        known.listing = (
+            b'{"annotations":%b,"endsAt":"' % annotated,
+            b'","fingerprint":"%016x' % known.labels.fingerprint,
+            _middle_of_routes(known.routes, known.starts_at, known.starts_offset),
+            _tail(known.generator_url),
+            labels + b"}",
+        )
 
 
-def _encode_all(some: Sequence[Known]) -> None:
-    """Encode a few alerts; whether there is anything to escape is asked once for all of them."""
-    annotated = [(known, known.annotation_pairs()) for known in some]
-    text = encode([(known.labels, pairs) for known, pairs in annotated])
-    plain = b"&" not in text and b"<" not in text and b">" not in text
-    for known, pairs in annotated:
-        known.listing = _fragment(known, pairs, encode if plain else encode_safely)
+def _encoded_whole(
+    known: Sequence[Known], order: Sequence[int], text: _Text, status_of: _StatusOf
+) -> Iterator[bytes]:
+    """The wanted alerts, in this order of their places, with a comma before each; encoded for this list alone."""
+    for start in range(0, len(order), _WHOLE):
+        now = order[start : start + _WHOLE]
+        places = sorted(now)
+        whole: dict[int, bytes] = {}
+        for first in range(0, len(places), _AT_ONCE):
+            some = places[first : first + _AT_ONCE]
+            whole.update(zip(some, text.whole([known[place] for place in some], status_of), strict=True))
+            if first % (10 * _AT_ONCE) == 0:
+                yield b""
+        for first in range(0, len(now), _PIECE):
+            yield b",".join([b"", *[each for place in now[first : first + _PIECE] if (each := whole[place])]])
+
+
+def _from_parts(
+    known: Sequence[Known], order: Sequence[int], text: _Text, status_of: _StatusOf
+) -> Iterator[bytes]:
+    """The same, from what was encoded ahead."""
+    for start in range(0, len(order), _PIECE):
+        parts: list[bytes] = []
+        for place in order[start : start + _PIECE]:
+            each = known[place]
+            if status := status_of(each):
+                text.add(parts, each, status)
+        yield b"".join(parts)
+
+
+def _encoded_parts(missing: Sequence[Known]) -> Iterator[bytes]:
+    """Encode what a list needs and what was not encoded ahead."""
+    for start in range(0, len(missing), _AT_ONCE):
+        _encode_parts(missing[start : start + _AT_ONCE])
+        if start % (10 * _AT_ONCE) == 0:
+            yield b""
+
+
+def _missing(engine: Engine, query: AlertQuery) -> list[Known]:
+    """The alerts that a list of everything needs and that were not encoded ahead, as they lie in memory."""
+    if query.matchers or not query.any_receiver:
+        return []  # few are wanted
+    return [known for known in engine.known.values() if known.listing is None]
+
+
+def _texts(some: Sequence[Known]) -> Iterator[tuple[bytes, bytes]]:
+    """The annotations and the labels of each."""
+    annotated = encode_each([known.annotation_pairs() for known in some])
+    return zip(annotated, encode_each([known.labels for known in some]), strict=True)
 
 
 @lru_cache(maxsize=_MOST_SHARED)
@@ -339,6 +458,22 @@ def _tail(generator_url: str) -> bytes:
 @lru_cache(maxsize=1024)
 def _encode_receivers(names: tuple[str, ...]) -> bytes:
     return encode_safely([{"name": name} for name in names])
+
+
+def _raw_moment(moment: Moment, offset: int = 0) -> msgspec.Raw:
+    return msgspec.Raw(b'"%b"' % encode_moment(moment, offset))
+
+
+def _raw_receivers(routes: tuple[Route, ...]) -> msgspec.Raw:
+    return msgspec.Raw(_encode_receivers(tuple([route.receiver.name for route in routes])))
+
+
+def _raw_status(status: bytes) -> msgspec.Raw:
+    return msgspec.Raw(status.removesuffix(_AFTER_STATUS))
+
+
+def _raw_url(generator_url: str) -> msgspec.Raw | msgspec.UnsetType:
+    return msgspec.Raw(encode_safely(generator_url)) if generator_url else msgspec.UNSET
 
 
 def _wanted_routes(engine: Engine, query: AlertQuery) -> list[set[Route]]:

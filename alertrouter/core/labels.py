@@ -78,7 +78,7 @@ class Labels(dict[str, str]):
     @property
     def fingerprint_text(self) -> str:
         """The fingerprint as 16 lower-case hexadecimal digits."""
-        return f"{self.fingerprint:016x}"
+        return self.fingerprint.to_bytes(8, "big").hex()
 
     @property
     def identity(self) -> int:

@@ -38,6 +38,25 @@ def test_the_work_waits_for_quiet_and_is_done_to_its_end() -> None:
     assert len(run_hurried(scene())) == 4
 
 
+def test_where_it_is_never_quiet_a_piece_is_done_now_and_then() -> None:
+    done: list[float] = []
+
+    async def scene() -> list[float]:
+        loop = asyncio.get_running_loop()
+
+        def work(_: int) -> bool:
+            done.append(loop.time())
+            return True
+
+        idle = Idle(work)
+        for _ in range(40):
+            idle.disturb()
+            await asyncio.sleep(0.1)
+        return done
+
+    assert 2 <= len(run_hurried(scene())) <= 4
+
+
 def test_fingerprints_are_known_before_anybody_asks() -> None:
     server = Server(CONFIG)
 

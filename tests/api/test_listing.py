@@ -16,7 +16,7 @@ from alertrouter.core.labels import Labels, order_for_display
 from alertrouter.core.time import HOUR
 from alertrouter.engine.known import Known
 from tests.api.play import Step
-from tests.api.scenes import CONFIG, START, alert
+from tests.api.scenes import CONFIG, START, alert, matcher, silence
 from tests.api.server import Server, request
 
 TEMPLATED = CONFIG.replace(
@@ -153,10 +153,11 @@ def test_while_lists_are_asked_for_what_they_need_is_made_ahead() -> None:
     asked = b"".join(listing.alerts(AlertQuery(), router.now()))
 
     server.post("/api/v2/alerts", [alert({"n": str(n), "b": "plain"}) for n in range(30)])
-    new = list(router.engine.known.values())[30:]
     assert listing.prepare(20)
-    assert [each.listing is None for each in new] == [False] * 20 + [True] * 10
+    assert [each.listing is None for each in router.engine.known.values()] == [False] * 20 + [True] * 40
+    assert listing.prepare(20)
     assert not listing.prepare(20)
+    assert all(each.listing is not None for each in router.engine.known.values())
     both = json.loads(b"".join(listing.alerts(AlertQuery(), router.now())))
     assert [each for each in both if "a" in each["labels"]] == json.loads(asked)
     assert len(both) == 60
@@ -164,3 +165,37 @@ def test_while_lists_are_asked_for_what_they_need_is_made_ahead() -> None:
     router.time += 3 * HOUR
     assert not listing.prepare(20)
     assert all(each.listing is None for each in router.engine.known.values())
+
+
+def test_a_list_is_the_same_whether_or_not_it_was_encoded_ahead() -> None:
+    server = Server(CONFIG)
+    router = server.router
+    asked = [
+        {"labels": {"n": "<&>", "team": "db"}, "annotations": {"a": '\n"status":{}\r', "b": "ü,"}},
+        {"labels": {"n": "zone"}, "endsAt": "2026-11-21T15:00:00+02:00", "startsAt": START},
+        {
+            "labels": {"n": "url"},
+            "generatorURL": "http://p/graph?a=1&b=<2>",
+            "startsAt": "2026-11-21T12:00:00+05:30",
+        },
+        {"labels": {"n": "over"}, "startsAt": START, "endsAt": "2026-11-20T17:00:00Z"},
+        *[alert({"n": str(n)}) for n in range(700)],
+    ]
+    server.post("/api/v2/alerts", asked)
+    server.post("/api/v2/silences", silence(matchers=[matcher(name="n", value="url")]))
+    for query in (
+        AlertQuery(),
+        AlertQuery(silenced=False),
+        AlertQuery(active=False),
+        AlertQuery(active=False, silenced=False),
+    ):
+        listing = Listing(router)
+        for known in router.engine.known.values():
+            known.listing = None
+        first = b"".join(listing.alerts(query, router.now()))
+        assert all(known.listing is None for known in router.engine.known.values())
+        while listing.prepare(100):
+            pass
+        assert all(known.listing is not None for known in router.engine.known.values())
+        assert b"".join(listing.alerts(query, router.now())) == first
+    assert first == b"[]\n"
