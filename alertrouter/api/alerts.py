@@ -12,7 +12,7 @@ from alertrouter.api.query import AlertQuery
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
 
-    from alertrouter.api.http import Answer, Request
+    from alertrouter.api.http import Request
     from alertrouter.api.listing import Listing
     from alertrouter.api.router import Router
 

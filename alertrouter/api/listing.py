@@ -497,6 +497,6 @@ def _has_templates(route: Route) -> bool:
 
 def in_display_order(alerts: Collection[Known]) -> list[Known]:
     """Alerts by job, instance and label set, as everywhere in a message and in the API."""
-    alike = len({tuple(known.labels) for known in alerts}) == 1
-    order = order_of_like if alike else order_for_display
+    names = {tuple(known.labels) for known in alerts}
+    order = order_of_like(names.pop()) if len(names) == 1 else order_for_display
     return sorted(alerts, key=lambda known: order(known.labels))

@@ -221,7 +221,7 @@ def _muted(view: View) -> dict[int, Sequence[str]]:
 def in_display_order(alerts: list[Alert]) -> list[Alert]:
     """Put the alerts of a message in their order."""
     if len(alerts) > 1:
-        alike = len({tuple(alert.labels) for alert in alerts}) == 1
-        order = order_of_like if alike else order_for_display
+        names = {tuple(alert.labels) for alert in alerts}
+        order = order_of_like(names.pop()) if len(names) == 1 else order_for_display
         alerts.sort(key=lambda alert: order(alert.labels))
     return alerts
