@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
     from alertrouter.core.matcher_syntax import Mode
 
-# Each command of the program is in a module of `alertrouter.cli`. The order is that of the help text.
-_MODULES = {
-    "alert": "alert",
-    "silence": "silence",
-    "check-config": "check_config",
-    "cluster": "cluster",
-    "config": "config",
-    "template": "template",
-    "receiver": "receiver",
-    "rules": "rules",
-    "history": "history",
-    "explain": "explain",
-    "replay": "replay",
-    "db": "db",
-}
+# Each is in a module of `alertrouter.cli` of its name. The order is that of the help text.
+_COMMANDS = (
+    "alert",
+    "silence",
+    "check-config",
+    "cluster",
+    "config",
+    "template",
+    "receiver",
+    "rules",
+    "history",
+    "explain",
+    "replay",
+    "db",
+)
 
 _ABOUT = """\
 View and modify the current state of alertrouter or Alertmanager.
@@ -73,15 +73,15 @@ def program(arguments: Sequence[str] = ()) -> Command:
         arguments=[Argument(name="command", field="command", about="The command to show help on.")],
     )
     for name in _meant(arguments):
-        import_module(f"alertrouter.cli.{_MODULES[name]}").register(root)
+        import_module(f"alertrouter.cli.{name.replace('-', '_')}").register(root)
     return root
 
 
-def _meant(arguments: Sequence[str]) -> list[str]:
+def _meant(arguments: Sequence[str]) -> Sequence[str]:
     """The commands that a command line may be about: all if it asks for help, or for what is in a file of arguments."""
-    named = [name for name in _MODULES if name in arguments]
+    named = [name for name in _COMMANDS if name in arguments]
     if not named or HELP in arguments or any(each.startswith(_ABOUT_ALL) for each in arguments):
-        return list(_MODULES)
+        return _COMMANDS
     return named
 
 

@@ -9,13 +9,15 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alertrouter.cli.errors import Failure
 from alertrouter.cli.flags import Kind, argument, flag
 from alertrouter.cli.rules_check import dialect_flag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alertrouter.cli.command import Command
     from alertrouter.cli.session import Session
     from alertrouter.core.time import Moment
@@ -77,28 +79,45 @@ def run(options: RulesTest, session: Session) -> int:
     patterns = [_pattern(text) for text in options.run]
     # What the evaluator logs stands in the outcome of the test.
     logging.getLogger("alertrouter").addHandler(logging.NullHandler())
+    files = [_read(file, options) for file in options.files]
     failed = 0
-    for file, now in zip(options.files, _ends(options, session.now()), strict=True):
-        failed += not _run(file, options, patterns, session, now)
+    for file, end in zip(files, _ends(files, session.now()), strict=True):
+        failed += not _run(file, options, patterns, session, end)
     return 1 if failed else 0
 
 
-def _ends(options: RulesTest, now: Moment) -> list[Moment]:
-    """When the tests of each file end on the time line of a metrics server, so that none meets the samples of another."""
+class _File(NamedTuple):
+    """A file of tests and its rules; ``problems`` are what is wrong with either. ``rules`` None: a promtool runs it."""
+
+    name: str
+    read: TestFile | None = None
+    rules: RuleSet | None = None
+    problems: Sequence[str] = ()
+
+
+def _read(name: str, options: RulesTest) -> _File:
     from alertrouter.rules.load import read_text
     from alertrouter.rules.model import RuleError
     from alertrouter.rules.unit_test.case import read_test_file
+
+    try:
+        read = read_test_file(read_text(name), name)
+        if read.needs_engine and not options.query_url:
+            return _File(name, read)
+        return _File(name, read, _rules(read, options))
+    except RuleError as error:
+        return _File(name, problems=[f"    {problem}" for problem in error.problems])
+
+
+def _ends(files: Sequence[_File], now: Moment) -> list[Moment]:
+    """When the tests of each file end on the time line of a metrics server, so that none meets the samples of another."""
     from alertrouter.rules.unit_test.server import length
 
     ends = []
-    for file in reversed(options.files):
+    for file in reversed(files):
         ends.append(now)
-        if options.query_url:
-            try:
-                read = read_test_file(read_text(file), file)
-                now -= length(read, _rules(read, options, None))
-            except RuleError:
-                continue  # whoever runs it says what is wrong
+        if file.read is not None and file.rules is not None:
+            now -= length(file.read, file.rules)
     return ends[::-1]
 
 
@@ -110,22 +129,19 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def _run(
-    file: str, options: RulesTest, patterns: list[re.Pattern[str]], session: Session, now: Moment
+    file: _File, options: RulesTest, patterns: list[re.Pattern[str]], session: Session, now: Moment
 ) -> bool:
     """Whether all tests of a file pass; on a metrics server they end at ``now``."""
     from alertrouter.cli.output import write
-    from alertrouter.rules.load import read_text
-    from alertrouter.rules.model import RuleError
-    from alertrouter.rules.unit_test.case import read_test_file
 
-    try:
-        read = read_test_file(read_text(file), file)
-        if read.needs_engine and not options.query_url:
-            return _delegate(file, options)
-        failures = _play(read, _rules(read, options, session), patterns, options, now)
-    except RuleError as error:
-        failures = [f"    {problem}" for problem in error.problems]
-    write(f"Unit Testing:  {file}\n")
+    failures = file.problems
+    if file.read is not None:
+        if file.rules is None:
+            return _delegate(file.name, options)
+        for warning in file.rules.warnings:
+            session.warn(f"  WARNING: {warning}")
+        failures = _play(file.read, file.rules, patterns, options, now)
+    write(f"Unit Testing:  {file.name}\n")
     if not failures:
         write("  SUCCESS\n\n")
         return True
@@ -133,20 +149,16 @@ def _run(
     return False
 
 
-def _rules(read: TestFile, options: RulesTest, session: Session | None) -> RuleSet:
+def _rules(read: TestFile, options: RulesTest) -> RuleSet:
     from alertrouter.rules.load import load
     from alertrouter.rules.model import Dialect, KeySet
 
-    found = load(
+    return load(
         read.rule_files,
         directory=Path(read.file).parent,
         dialect=Dialect(options.dialect),
         strict_keys=KeySet.ANY if options.ignore_unknown_fields else KeySet.ALL_KNOWN,
     )
-    for warning in found.warnings if session else ():
-        assert session is not None
-        session.warn(f"  WARNING: {warning}")
-    return found
 
 
 def _play(
