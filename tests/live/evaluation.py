@@ -67,8 +67,6 @@ groups:
         labels: {severity: page}
 """
 
-ORIGIN = {"case": "", "job": "story"}
-
 
 class Target:
     """What is scraped: ``story_value``, by case."""
