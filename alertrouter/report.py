@@ -41,7 +41,9 @@ def read_report(
     """A posted alert with everything in it read. Raises ``SchemaError``."""
     annotations, other_names = pairs_from_raw(raw.annotations, "annotations")
     pairs, names = pairs_from_raw(raw.labels)
-    labels = Labels.in_order(pairs).without_empty()
+    labels = Labels.in_order(pairs)
+    if not all(pairs.values()):
+        labels = labels.without_empty()
     return labels, annotations, names, other_names, raw, key, posted, starts, ends
 
 

@@ -25,6 +25,9 @@ _MOST_NAMES = 10_000
 _names: dict[tuple[str, ...], tuple[str, ...]] = {}
 _NOTHING: PackedLabels = ()
 
+_new = dict.__new__
+_fill = dict.__init__
+
 
 class Labels(dict[str, str]):
     """An immutable label set (or annotation set), ordered by name.
@@ -45,8 +48,8 @@ class Labels(dict[str, str]):
     @classmethod
     def in_order(cls, pairs: Mapping[str, str] | Iterable[tuple[str, str]]) -> Labels:
         """A label set from pairs that are known to be sorted by name already."""
-        labels = cls.__new__(cls)
-        dict.__init__(labels, pairs)
+        labels = _new(cls)
+        _fill(labels, pairs)
         labels._identity = None  # noqa: SLF001 - this is its constructor
         return labels
 
@@ -87,9 +90,10 @@ class Labels(dict[str, str]):
 
         The hash Alertmanager's notification log uses for the members of a group.
         """
-        identity = self._identity
-        if identity is None:
-            identity = self._identity = xxhash.xxh64_intdigest(self._canonical())
+        return self._identify() if self._identity is None else self._identity
+
+    def _identify(self) -> int:
+        identity = self._identity = xxhash.xxh64_intdigest(self._canonical())
         return identity
 
     def _canonical(self) -> bytes:
@@ -107,7 +111,7 @@ class Labels(dict[str, str]):
         identity = self._identity
         if identity is None:
             try:
-                identity = self.identity
+                identity = self._identify()
             except UnicodeEncodeError:
                 return hash(tuple(self.items()))
         return identity & _HASH

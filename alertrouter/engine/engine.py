@@ -295,7 +295,8 @@ class Engine:
 
     def _take_effect(self, known: Known, changes: Changes, now: Moment) -> bool:
         """Let an alert inhibit, and be a member of its groups; whether it joined any."""
-        self._observe(known, now)
+        if not self.inhibition.is_empty:
+            self._observe(known, now)
         joined = False
         for route in known.routes:
             joined |= self.grouping.join(known, route, changes, now)

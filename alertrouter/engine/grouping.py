@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # So many combinations of the values that routes ask for are remembered with the routes they take.
 _MOST_VALUES = 4096
 
+# By route and the values of the labels it groups by a group is found at half the cost of making its labels.
+_GroupKey = tuple["Route | str | None", ...]
+
 
 class Grouping:
     """Finds the groups of alerts in the engine's ``group_by_id``, and makes those that are missing."""
@@ -35,10 +38,9 @@ class Grouping:
         self._route_index = RouteIndex(root)
         self._route_sets: dict[tuple[Route, ...], tuple[Route, ...]] = {}
         # By the values of the labels that routes ask for.
-        self._asked_for = tuple({matcher.name for route in root.walk() for matcher in route.matchers})
+        self._asked_for = sorted({matcher.name for route in root.walk() for matcher in route.matchers})
         self._routes_by_values: dict[tuple[str | None, ...], tuple[Route, ...]] = {}
-        # By route and the values of the labels it groups by: found at half the cost of making the group's labels.
-        self._group_by_values: dict[tuple[Route | str | None, ...], AggregationGroup] = {}
+        self._group_by_values: dict[_GroupKey, AggregationGroup] = {}
 
     def routes_of(self, labels: Labels) -> tuple[Route, ...]:
         """The routes that handle an alert with these labels; one tuple for all alerts that take the same."""
@@ -55,7 +57,16 @@ class Grouping:
 
     def join(self, known: Known, route: Route, changes: Changes, now: Moment) -> bool:
         """Make an alert a member of its group of this route; whether it was none before."""
-        group = self._group_for(known, route, changes, now)
+        group_by = route.group_by
+        if group_by is None:
+            group = self._group_of_labels(known, route, known.labels, changes, now)
+        else:
+            key = (route, *map(known.labels.get, group_by))
+            found = self._group_by_values.get(key)
+            # A group that is removed while routes stay has no members.
+            if found is None or found.closing or not found.members:
+                found = self._find_group(key, known, route, changes, now)
+            group = found
         joined = self._flusher.join(group, known)
         if self.events is not None:
             self.events.append(grouped(known, group, now))
@@ -68,23 +79,19 @@ class Grouping:
             changes.groups.append(group.state())
         return joined
 
-    def _group_for(self, known: Known, route: Route, changes: Changes, now: Moment) -> AggregationGroup:
-        """The group of this route in which the alert belongs; a new one if there is none."""
-        if route.group_by is None:
-            return self._group_of_labels(known, route, known.labels, changes, now)
-        key = (route, *map(known.labels.get, route.group_by))
-        group = self._group_by_values.get(key)
-        # A group that is removed while routes stay has no members.
-        if group is None or group.closing or not group.members:
-            if len(self._group_by_values) > 2 * len(self._group_by_id) + 100:
-                self._group_by_values.clear()
-            labels = route.group_labels(known.labels)
-            group = self._group_by_values[key] = self._group_of_labels(known, route, labels, changes, now)
+    def _find_group(
+        self, key: _GroupKey, known: Known, route: Route, changes: Changes, now: Moment
+    ) -> AggregationGroup:
+        if len(self._group_by_values) > 2 * len(self._group_by_id) + 100:
+            self._group_by_values.clear()
+        labels = route.group_labels(known.labels)
+        group = self._group_by_values[key] = self._group_of_labels(known, route, labels, changes, now)
         return group
 
     def _group_of_labels(
         self, known: Known, route: Route, labels: Labels, changes: Changes, now: Moment
     ) -> AggregationGroup:
+        """The group of this route with these labels, in which the alert belongs; a new one if there is none."""
         group = self._group_by_id.get(GroupId(route.identity, labels))
         if group is None or group.closing:
             # An alert that is old already has waited long enough.

@@ -37,13 +37,14 @@ _FEW = 500
 class InhibitionIndex:
     """Sources and targets by rule and the values of its ``equal`` labels.
 
-    ``version`` counts what may change an answer for more targets than are worth naming. A source whose end merely passes
+    ``is_empty``: there are no rules. ``version`` counts what may change an answer for more targets than are worth naming. A source whose end merely passes
     changes answers without a word.
     """
 
     def __init__(self, rules: Sequence[InhibitionRule]) -> None:
         self.version = 1
         self._rules = rules
+        self.is_empty = not rules
         # For each rule: equal values → sources, each with whether it matches the target side too.
         self._sources: list[dict[tuple[str, ...], dict[Known, bool]]] = [{} for _ in rules]
         # For each rule: equal values → the targets somebody asked about; most have values of their own, and stand alone.
@@ -58,7 +59,7 @@ class InhibitionIndex:
         """Take note of an alert that is new or changed. The alerts whose answers may be others because of it, of those that
         were asked about; None when they are too many to name, and ``version`` stands for them.
         """
-        if not self._rules:
+        if self.is_empty:
             return ()
         targets: list[Known] = []
         many = False
@@ -99,7 +100,7 @@ class InhibitionIndex:
 
     def ask(self, known: Known) -> None:
         """Have ``observe`` name this alert from now on, as if it had been asked what inhibits it."""
-        if self._rules and known.targets is None:
+        if not self.is_empty and known.targets is None:
             self._targets(known)
 
     def inhibitor(
@@ -109,7 +110,7 @@ class InhibitionIndex:
 
         ``ended`` takes the sources that inhibit it no longer only because their end passed, without anybody's noticing.
         """
-        if not self._rules:
+        if self.is_empty:
             return None
         # As ``inhibitors``, but this is asked for every member at every flush.
         targets = known.targets

@@ -75,7 +75,7 @@ def pairs_from_raw(raw: bytes | Raw, member: str = "labels") -> tuple[dict[str, 
         value = read_json(memoryview(raw), "alerts")
         pairs = {} if value is None else read_labels(value, "alerts", _path(member))
     names = share_texts(pairs)
-    return pairs if names[0] else dict(sorted(pairs.items())), names
+    return pairs if names.in_order else dict(sorted(pairs.items())), names
 
 
 def read_moment(text: str | None) -> tuple[Moment | None, int]:

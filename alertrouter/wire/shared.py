@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from alertrouter.core.matcher_syntax import Mode, is_valid_label_name
 
@@ -17,8 +17,9 @@ _new_texts: Counter[str] = Counter()
 _various: set[str] = set()
 
 
-class Names(NamedTuple):
-    """What is known of label sets by their names alone, of which rules are few and each has its own.
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What is known of label sets by their names alone; rules are few, and each has its own.
 
     ``shared`` are those whose values are worth sharing, ``valid_in`` the modes in which all are valid.
     """
@@ -36,7 +37,7 @@ def share_texts(pairs: dict[str, str]) -> Names:
     """Put one object in the place of values that other alerts have, too."""
     key = tuple(pairs)
     names = _names.get(key) or _look_at(key)
-    for name in names[1]:
+    for name in names.shared:
         value = pairs[name]
         known = _known_text(value)
         if known is None:
