@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +28,11 @@ log = logging.getLogger(__name__)
 
 # So many groups are flushed before everything else gets its turn.
 _FLUSHES_AT_ONCE = 50
+# After a flush it rests so long, in seconds, if nothing is due: groups that are due one after the other are flushed some at a
+# time, as to wake up costs more than a flush that has nothing new to tell.
+_REST = 0.01
+# An event loop may count in whole milliseconds: whoever is woken before it is due would come back again and again.
+_ROUNDED = 0.0005
 # The loop looks at the clock this often at least, so that a clock set forward is noticed.
 _LONGEST_WAIT = 1.0
 
@@ -38,26 +42,37 @@ class Sleeper:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._wake = asyncio.Event()
+        self._awake: asyncio.Future[None] | None = None
         self._until: Moment = 0
 
-    async def sleep(self, due: Moment | None, now: Moment) -> None:
-        """Return when this is due, when it may have become too late, or after a second."""
-        self._wake.clear()
+    async def sleep(self, due: Moment | None, now: Moment, rest: float = 0.0) -> None:
+        """Return when this is due, when it may have become too late, or after a second; after ``rest`` seconds at least,
+        unless something happens that is due before.
+        """
         self._until = due if due is not None else now + HOUR
-        wait = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, (due - now) / SECOND)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                await self._wake.wait()
-        self._until = 0
+        wait = (
+            _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(rest, (due - now) / SECOND + _ROUNDED))
+        )
+        loop = asyncio.get_running_loop()
+        self._awake = loop.create_future()
+        alarm = loop.call_later(wait, self._wake)
+        try:
+            await self._awake
+        finally:
+            alarm.cancel()
+            self._awake = None
 
     def nudge(self) -> None:
         """Something happened that may be due before what is slept for."""
         # After every outcome the answer is no: found quickly, or right away while nobody sleeps.
-        if self._until and not self._engine.flusher.none_due(self._until):
+        if self._awake is not None and not self._engine.flusher.none_due(self._until):
             due = self._engine.next_due()
             if due is not None and due < self._until:
-                self._wake.set()
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._awake is not None and not self._awake.done():
+            self._awake.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +119,15 @@ class Dispatcher:
         """Flush what is due, a few groups at a time, and sleep until the next is."""
         engine = self.engine
         watch = ClockWatch(self.clock)
+        rest = 0.0
         while True:
             if by := watch.set_by():
                 self._clock_set(by)
             now = self.clock.now()
             due = engine.next_due()
             if due is None or due > now:
-                await self.sleeper.sleep(due, now)
+                await self.sleeper.sleep(due, now, rest)
+                rest = 0.0
                 continue
             flushes, changes = engine.flush(now, at_most=_FLUSHES_AT_ONCE)
             if changes:
@@ -119,6 +136,7 @@ class Dispatcher:
                 self.metrics.suppressed(flush.suppressed)
                 self.metrics.flushed((now - flush.tick) / SECOND)
                 self.delivery.start(flush)
+            rest = _REST
             await let_others_run()
 
     def _clock_set(self, by: Duration) -> None:
