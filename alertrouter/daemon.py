@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import signal
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from alertrouter import ALERTMANAGER_VERSION, __version__, build, logs
 from alertrouter.api.app import create_app
 from alertrouter.api.caller import BY_SIGNAL
 from alertrouter.api.router import ReloadError
-from alertrouter.clock import SystemClock, Timer, let_others_run, process_started
+from alertrouter.clock import SystemClock, Timer, process_started
 from alertrouter.config import ConfigError, Configuration
 from alertrouter.delivery.deliver import Delivery
 from alertrouter.delivery.ports import DeliverySettings, Limits
@@ -38,6 +37,7 @@ from alertrouter.peer import own_peer
 from alertrouter.prepared import ConfigurationFile
 from alertrouter.senders import SendersInForce
 from alertrouter.serve import Server, event_loop, tls_of
+from alertrouter.signals import on_signals
 from alertrouter.startup import FatalError, check, log_advice, matcher_mode
 from alertrouter.store.entry import JournalSettings
 from alertrouter.store.errors import StoreError
@@ -131,7 +131,7 @@ class Daemon:
             for each in sockets:
                 stack.callback(each.close)
             await self._start(sockets[0], stack)
-            self._on_signals(stack)
+            on_signals(self._reload_on_signal, self.stop, stack)
             await self._serve(sockets, stack)
             await self._stop.wait()
             log.info("Shutting down gracefully")
@@ -381,27 +381,12 @@ class Daemon:
             log.error("a part of the daemon ended by a bug: stopping", exc_info=task.exception())
             self.stop()
 
-    def _on_signals(self, stack: contextlib.AsyncExitStack) -> None:
-        loop = asyncio.get_running_loop()
-        handlers: dict[int, Callable[[], object]] = {
-            signal.SIGHUP: lambda: asyncio.ensure_future(self._reload_on_signal()),
-            signal.SIGTERM: self.stop,
-            signal.SIGINT: self.stop,
-        }
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-            stack.callback(loop.remove_signal_handler, number)
-
     async def _serve(self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack) -> None:
         assert self.router is not None, "the state is loaded"
         app = create_app(self.router, self.settings, self.metrics, self._evaluator)
-        server = Server(app.asgi, self._tls, app.express)
-        serving = asyncio.create_task(server.serve(sockets=list(sockets)))
+        serving = await Server(app.asgi, self._tls, app.express).begin(sockets, stack)
         serving.add_done_callback(self._task_ended)
-        stack.push_async_callback(server.end, serving)
         stack.callback(self.router.follower.close)
-        while not server.started and not serving.done():
-            await let_others_run()
         for each in sockets:
             log.info("Listening on", extra={"address": text_of(each)})
             state = "disabled" if self._tls is None else "enabled"

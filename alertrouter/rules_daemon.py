@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertrouter import __version__, logs
 from alertrouter.api.router import ReloadError
 from alertrouter.api.rules_paths import create_rules_app
-from alertrouter.clock import SystemClock, Timer, let_others_run
+from alertrouter.clock import SystemClock, Timer
 from alertrouter.config import ConfigError
 from alertrouter.core.time import SECOND
 from alertrouter.evaluator import Evaluator
 from alertrouter.listen import ListenError, open_sockets, systemd_sockets, text_of
 from alertrouter.memory import settle_down
 from alertrouter.serve import Server, event_loop, tls_of
+from alertrouter.signals import on_signals
 from alertrouter.startup import FatalError, check
 from alertrouter.store.errors import StoreError
 from alertrouter.store.journal import Journal
@@ -26,9 +26,6 @@ from alertrouter.store.store import Store
 from alertrouter.web_metrics import WebMetrics
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Callable, Sequence
-
     from starlette.types import ASGIApp
 
     from alertrouter.api.caller import Caller
@@ -114,8 +111,10 @@ class RulesDaemon:
             settle_down()
             stack.push_async_callback(self._evaluator.stop)
             self._metrics.reloaded(self._clock.now())
-            self._on_signals(stack)
-            await self._serve(Server(self._app(), tls), sockets, stack)
+            on_signals(self._reload_on_signal, self._stop.set, stack)
+            await Server(self._app(), tls).begin(sockets, stack)
+            for each in sockets:
+                log.info("Listening on", extra={"address": text_of(each)})
             await self._stop.wait()
             log.info("Shutting down gracefully")
         log.info("Received shutdown signal, exiting gracefully...")
@@ -130,27 +129,6 @@ class RulesDaemon:
 
     def _remember(self, changes: RuleChanges) -> None:
         self._journal.write_rules(changes)
-
-    def _on_signals(self, stack: contextlib.AsyncExitStack) -> None:
-        loop = asyncio.get_running_loop()
-        handlers: dict[int, Callable[[], object]] = {
-            signal.SIGHUP: lambda: asyncio.ensure_future(self._reload_on_signal()),
-            signal.SIGTERM: self._stop.set,
-            signal.SIGINT: self._stop.set,
-        }
-        for number, handler in handlers.items():
-            loop.add_signal_handler(number, handler)
-            stack.callback(loop.remove_signal_handler, number)
-
-    async def _serve(
-        self, server: Server, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack
-    ) -> None:
-        serving = asyncio.create_task(server.serve(sockets=list(sockets)))
-        stack.push_async_callback(server.end, serving)
-        while not server.started and not serving.done():
-            await let_others_run()
-        for each in sockets:
-            log.info("Listening on", extra={"address": text_of(each)})
 
     # What the API asks
 

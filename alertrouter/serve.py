@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
+from alertrouter.clock import let_others_run
 from alertrouter.http_protocol import Protocol
 from alertrouter.startup import FatalError
 
 if TYPE_CHECKING:
+    import socket
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from starlette.types import ASGIApp
 
@@ -48,6 +50,16 @@ class Server(uvicorn.Server):
         )
         self._ending = asyncio.Event()
 
+    async def begin(
+        self, sockets: Sequence[socket.socket], stack: contextlib.AsyncExitStack
+    ) -> asyncio.Task[None]:
+        """Serve until ``stack`` ends. Returns as soon as it does, or when it cannot."""
+        serving = asyncio.create_task(self.serve(sockets=list(sockets)))
+        stack.push_async_callback(self._end, serving)
+        while not self.started and not serving.done():
+            await let_others_run()
+        return serving
+
     async def main_loop(self) -> None:
         """Serve until it is to end. uvicorn looks ten times a second whether it is."""
         while not await self.on_tick(0):
@@ -60,7 +72,7 @@ class Server(uvicorn.Server):
         """Capture none."""
         yield
 
-    async def end(self, serving: asyncio.Task[None]) -> None:
+    async def _end(self, serving: asyncio.Task[None]) -> None:
         """Take no more requests, answer those under way, and end."""
         self.should_exit = True
         self._ending.set()

@@ -117,13 +117,10 @@ def posting(body: bytes, *headers: str, line: str = f"POST {PATH} HTTP/1.1", bri
 @contextlib.asynccontextmanager
 async def served(server: Server, express: Express | None) -> AsyncIterator[tuple[HttpServer, int]]:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        http = HttpServer(server.app, express=express)
-        serving = asyncio.create_task(http.serve(sockets=[listening]))
-        await until(lambda: http.started)
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            http = HttpServer(server.app, express=express)
+            await http.begin([listening], stack)
             yield http, listening.getsockname()[1]
-        finally:
-            await http.end(serving)
 
 
 async def told(request: bytes, answers: int, *, short: bool) -> tuple[list[bytes], int, list[str]]:
