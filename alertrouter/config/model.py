@@ -76,7 +76,12 @@ class ConfigModel(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, hide_input_in_errors=True
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        hide_input_in_errors=True,
+        # Most integrations are not in a configuration: nothing is built that would read theirs.
+        defer_build=True,
     )
 
     type_name: ClassVar[str] = "config.plain"
