@@ -100,9 +100,10 @@ class Delivery:
             self._jobs[number] = lane.unwritten[number] = lane.ready[number] = job
             self._alarm.set(send.deadline, number)
             # Who begins writes first, for all that have come by then.
-            self._run(lane)
             if lane.is_full:
                 self._write_ahead(lane)
+            else:
+                self._run(lane)
 
     @property
     def in_progress(self) -> int:

@@ -11,6 +11,7 @@ from alertrouter.engine.changes import AlertTransition, Changes, FlushRecord, Lo
 from alertrouter.engine.decision import Flush, Quiet, Send
 from alertrouter.engine.dedup import Batch, seen_resolved
 from alertrouter.engine.events import EventSink, Notified, resolved, tell_muted
+from alertrouter.engine.group import NOBODY_MUTED
 from alertrouter.engine.group_timers import GroupTimers
 from alertrouter.engine.judge import Judge, identities
 from alertrouter.engine.notification_log import NotificationLog
@@ -113,7 +114,7 @@ class Flusher(GroupTimers):
         view = self.judge.suppression.view(group.route, group.members, now, tick)
         if view.ended:
             note_expired(view.ended, changes, now)
-        group.muted = frozenset(view.muted)
+        group.muted = frozenset(view.muted) if view.muted else NOBODY_MUTED
         group.seen = (stamp, self._unmoved_until(now))
         if self.events is not None and view.muted:
             tell_muted(self.events, view, self.judge.suppression, now)
@@ -146,7 +147,7 @@ class Flusher(GroupTimers):
         group.flush_number += 1
         group.due += group.route.group_interval
         group.recheck = None
-        group.muted = frozenset(view.muted)
+        group.muted = frozenset(view.muted) if view.muted else NOBODY_MUTED
         group.seen_resolved = []
         group.failed = False
         self._hold(group, view, now, sending=False)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 RESEND_GRACE = 90 * SECOND
 """Alerts whose end passed while nobody listened are given this long to be reported again."""
 
+#: One for all groups.
+NOBODY_MUTED: frozenset[Known] = frozenset()
+
 
 class AggregationGroup:
     """One group, alive as long as it has members.
@@ -86,7 +89,7 @@ class AggregationGroup:
         self.overdue = False
         self.seen: tuple[tuple[int, ...], Moment] | None = None
         self.seen_resolved: list[tuple[Known, Moment]] = []
-        self.muted: frozenset[Known] = frozenset()
+        self.muted: frozenset[Known] = NOBODY_MUTED
         self.quiet_stamp: tuple[int, ...] = ()
         self.quiet_until: Moment = 0
         self.records: dict[Slot, Written] = {}

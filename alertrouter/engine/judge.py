@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alertrouter.core.alert import Status
 from alertrouter.core.labels import order_for_display, order_of_like
@@ -15,7 +15,7 @@ from alertrouter.engine.dedup import Batch, why_notify
 from alertrouter.engine.view import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from alertrouter.core.alert import Alert
     from alertrouter.core.receiver import Integration
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from alertrouter.engine.notification_log import NotificationLog
     from alertrouter.engine.slot import Slot
     from alertrouter.engine.view import Suppression, View
+
+#: One for all: a group remembers several of these for as long as it lives.
+NOBODY: frozenset[int] = frozenset()
+_NOTHING: Mapping[Any, Any] = {}
 
 #: Attempts may go on this long even where the group interval is shorter.
 SHORTEST_DEADLINE = 10 * SECOND
@@ -100,7 +104,7 @@ class Judge:
             tick,
             group.flush_number,
             route.labels,
-            entry.receiver_data if entry and reason is not Reason.FIRST else {},
+            entry.receiver_data if entry and reason is not Reason.FIRST else _NOTHING,
             bool(self._log.unsure) and slot in self._log.unsure,
         )
         return Send(
@@ -114,9 +118,9 @@ class Judge:
             entry.revision if entry else 0,
             batch.firing,
             batch.resolved,
-            self.pending(group, entry, batch) if entry else _NOBODY,
-            _muted(view) if view.muted else {},
-            {} if integration.send_resolved else _left_out(entry, resolved, send_resolved=False),
+            self.pending(group, entry, batch) if entry else NOBODY,
+            _muted(view) if view.muted else _NOTHING,
+            _NOTHING if integration.send_resolved else _left_out(entry, resolved, send_resolved=False),
             stamp or self.stamp(group),
             self._valid_until(route, view, now),
         )
@@ -160,7 +164,7 @@ class Judge:
     def pending(self, group: AggregationGroup, entry: LogEntry | None, batch: Batch) -> frozenset[int]:
         """The members that were announced and that this message does not mention: their resolve is still owed."""
         if entry is None:
-            return frozenset()
+            return NOBODY
         silent = entry.announced - batch.firing - batch.resolved
         return silent & identities(group.members) if silent else silent
 
@@ -206,12 +210,9 @@ def _ended(alert: Alert, now: Moment) -> Alert:
     return alert if alert.resolved(now) else replace(alert, ends_at=now)
 
 
-_NOBODY: frozenset[int] = frozenset()
-
-
 def identities(members: Collection[Known]) -> frozenset[int]:
     """How the notification log knows these alerts."""
-    return frozenset([known.labels.identity for known in members]) if members else _NOBODY
+    return frozenset([known.labels.identity for known in members]) if members else NOBODY
 
 
 def _muted(view: View) -> dict[int, Sequence[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertrouter.core.reason import MutedBy, NotSent
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 FAR = 1 << 63
 
 
-@dataclass(slots=True)
 class View:
     """The members of a group after suppression.
 
@@ -32,13 +31,16 @@ class View:
     member no longer because their end passed, which nobody noticed before.
     """
 
-    firing: list[Known] = field(default_factory=list)
-    resolved: list[Known] = field(default_factory=list)
-    muted: dict[Known, tuple[str, ...]] = field(default_factory=dict)
-    muted_firing: list[Known] = field(default_factory=list)
-    suppressed: dict[MutedBy, int] = field(default_factory=dict)
-    free_at: Moment = FAR
-    ended: dict[Known, None] = field(default_factory=dict)
+    __slots__ = ("ended", "firing", "free_at", "muted", "muted_firing", "resolved", "suppressed")
+
+    def __init__(self) -> None:
+        self.firing: list[Known] = []
+        self.resolved: list[Known] = []
+        self.muted: dict[Known, tuple[str, ...]] = {}
+        self.muted_firing: list[Known] = []
+        self.suppressed: dict[MutedBy, int] = {}
+        self.free_at: Moment = FAR
+        self.ended: dict[Known, None] = {}
 
     @property
     def why_all_muted(self) -> NotSent:
