@@ -46,6 +46,6 @@ def _escaped(encoded: bytes) -> bytes:
         encoded = encoded.replace(b">", b"\\u003e")
     if b"&" in encoded:
         encoded = encoded.replace(b"&", b"\\u0026")
-    if b"\xe2\x80" in encoded:
+    if not encoded.isascii():
         encoded = encoded.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
     return encoded
