@@ -111,6 +111,23 @@ def test_null_is_an_empty_value_and_no_annotations() -> None:
     assert pairs_from_raw(Raw(b"null"), "annotations")[0] == {}
 
 
+@pytest.mark.parametrize("labels", ["null", "[]", "5", '"a"', "true", '{"a":[]}'])
+def test_labels_that_are_none_are_complained_of_in_the_same_words_either_way(labels: str) -> None:
+    body = b'[{"labels":{"a":"b"}},{"labels":%b}]' % labels.encode()
+
+    with pytest.raises(SchemaError) as fast:
+        read(decode_alerts(body))
+    with pytest.raises(SchemaError) as patient:
+        _decode_patiently(body)
+
+    assert str(fast.value) == str(patient.value)
+
+
+def test_missing_labels_are_complained_of_by_place() -> None:
+    with pytest.raises(SchemaError, match=r"1\.labels in body is required"):
+        decode_alerts(b'[{"labels":{"a":"b"}},{"annotations":{}}]')
+
+
 def test_a_null_among_the_alerts_is_refused_cleanly() -> None:
     for body in (b"[null]", b'[{"labels":{"a":"b"}},null]'):
         with pytest.raises(SchemaError) as refused:
