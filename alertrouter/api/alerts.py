@@ -10,7 +10,7 @@ from alertrouter.api.idle import Idle
 from alertrouter.api.query import AlertQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable
 
     from alertrouter.api.http import Request
     from alertrouter.api.listing import Listing
@@ -63,16 +63,11 @@ class Alerts:
 
     async def get(self, request: Request) -> Answer:
         """The alerts that are not over."""
-        return self._list(self._listing.alerts(self._query(request), self._router.now()))
+        return json_answer(self._listing.alerts(self._query(request), self._router.now()))
 
     async def get_groups(self, request: Request) -> Answer:
         """The aggregation groups with their alerts."""
-        return self._list(self._listing.groups(self._query(request), self._router.now()))
-
-    def _list(self, pieces: Iterator[bytes]) -> Answer:
-        # Whoever asks will ask again.
-        self._idle.disturb()
-        return json_answer(pieces)
+        return json_answer(self._listing.groups(self._query(request), self._router.now()))
 
     def _query(self, request: Request) -> AlertQuery:
         return AlertQuery.read(request.query(), self._router.engine.settings.mode, _log)

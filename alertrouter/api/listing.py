@@ -1,9 +1,9 @@
 """The lists of alerts and of alert groups, put together from pieces that are encoded once.
 
-Fifty thousand alerts are 35 MB of JSON. While lists are asked for, what of an alert seldom changes and is its own is
-kept, encoded, in ``Known.listing``; what it shares with others is kept once. Only its end, its last report and its status
-are filled in for each answer, and the answer is made piece by piece. The pieces are made ahead, when it is quiet: a list
-that finds none encodes alerts as a whole, which is faster. Nobody pays for lists that nobody wants.
+Fifty thousand alerts are 35 MB of JSON. What of an alert seldom changes and is its own is kept, encoded, in
+``Known.listing``; what it shares with others is kept once. Only its end, its last report and its status are filled in
+for each answer, and the answer is made piece by piece. While lists are asked for, new alerts are encoded ahead; nobody
+pays for lists that nobody wants.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from array import array
 from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
-
-import msgspec
 
 from alertrouter.core.labels import know_fingerprints, label_set_order, order_for_display, order_of_like
 from alertrouter.core.time import HOUR, Moment
@@ -35,18 +33,13 @@ if TYPE_CHECKING:
 # Alerts in one piece of an answer: some hundred kilobytes, a millisecond's work between two turns of the loop.
 _PIECE = 500
 
-# So many alerts are encoded at once, in the order in which they lie in memory: in that of their fingerprints it would take
-# three times as long.
+# So many alerts are encoded at once, in the order in which they lie in memory.
 _AT_ONCE = 200
-# So many are encoded as a whole before they are put in order and sent: some megabytes. With fewer it would take longer, as
-# they lie farther from each other in memory.
-_WHOLE = 25_000
 # So long after the last list the encoded pieces are kept, and made ahead for new alerts.
 _KEEP = 2 * HOUR
 _MOST_SHARED = 20_000
 
-_AFTER_STATUS = b',"updatedAt":"'
-_ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}' + _AFTER_STATUS
+_ACTIVE = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"},"updatedAt":"'
 
 # An alert as JSON, less its end, status and last report: the annotations up to the end, the fingerprint with what leads to
 # it, what stands from there to the status, what stands between the last report and the labels, the labels to the end.
@@ -62,7 +55,7 @@ class Listing:
         self._to_prepare: list[Known] = []
         self._asked_at: Moment | None = None
         self._known: list[Known] = []
-        self._by_fingerprint = array("L")
+        self._by_fingerprint = array("I")
         self._groups: list[AggregationGroup] = []
         self._routing: object = None
         self._groups_in_order: list[AggregationGroup] = []
@@ -75,27 +68,26 @@ class Listing:
         known, order = self._in_order(engine)
         text = _Text(engine, now)
         status_of = _choice(engine, query, text)
-        missing = _missing(engine, query)
-        if len(missing) > len(known) // 2:
-            self._prepare_anew()
-            pieces = _encoded_whole(known, order, text, status_of)
-        else:
-            yield from _encoded_parts(missing)
-            pieces = _from_parts(known, order, text, status_of)
+        yield from _encoded(engine, query)
         is_first = True
-        for piece in pieces:
-            if piece and is_first:
-                yield b"[" + piece[1:]
-                is_first = False
-            else:
-                yield piece
+        for start in range(0, len(order), _PIECE):
+            parts: list[bytes] = []
+            for place in order[start : start + _PIECE]:
+                each = known[place]
+                if status := status_of(each):
+                    text.add(parts, each, status)
+            if parts:
+                if is_first:
+                    parts[0] = b"["
+                    is_first = False
+                yield b"".join(parts)
         yield b"[]\n" if is_first else b"]\n"
 
     def groups(self, query: AlertQuery, now: Moment) -> Iterator[bytes]:
         """The array of alert groups, in pieces; an empty one gives others their turn."""
         engine = self._router.engine
         self._asked_at = now
-        yield from _encoded_parts(_missing(engine, query))
+        yield from _encoded(engine, query)
         text = _Text(engine, now)
         groups = [
             group
@@ -184,15 +176,11 @@ class Listing:
         self._in_order(engine)
         return False
 
-    def _prepare_anew(self) -> None:
-        self._prepared = 0
-        self._to_prepare = []
-
     def _forget(self) -> None:
         self._asked_at = None
         for known in self._router.engine.known.values():
             known.listing = None
-        self._known, self._by_fingerprint = [], array("L")
+        self._known, self._by_fingerprint = [], array("I")
         self._groups, self._groups_in_order = [], []
         self._members = {}
 
@@ -202,7 +190,7 @@ class Listing:
         # Comparing fifty thousand identities takes less than a millisecond, sorting far more.
         if known != self._known:
             fingerprints = [each.labels.fingerprint for each in known]
-            self._by_fingerprint = array("L", sorted(range(len(known)), key=fingerprints.__getitem__))
+            self._by_fingerprint = array("I", sorted(range(len(known)), key=fingerprints.__getitem__))
             self._known = known
         return self._known, self._by_fingerprint
 
@@ -231,20 +219,6 @@ _Status = tuple[bytes, bool, bool]
 _PLAIN: _Status = (_ACTIVE, False, False)
 
 
-class _Whole(msgspec.Struct, gc=False):
-    """An alert of the API, in the order of its members."""
-
-    annotations: dict[str, str]
-    ends_at: msgspec.Raw = msgspec.field(name="endsAt")
-    fingerprint: str
-    receivers: msgspec.Raw
-    starts_at: msgspec.Raw = msgspec.field(name="startsAt")
-    status: msgspec.Raw
-    updated_at: msgspec.Raw = msgspec.field(name="updatedAt")
-    generator_url: msgspec.Raw | msgspec.UnsetType = msgspec.field(name="generatorURL")
-    labels: dict[str, str]
-
-
 _Of = TypeVar("_Of")
 _As = TypeVar("_As")
 
@@ -268,44 +242,6 @@ class _Text:
         self._engine = engine
         self._mutes = bool(engine.silences or engine.routing.inhibition_rules)
         self._moments = _Made(encode_moment)
-        self._raw_moments = _Made(_raw_moment)
-        self._receivers = _Made(_raw_receivers)
-        self._statuses = _Made(_raw_status)
-        self._urls = _Made(_raw_url)
-
-    def whole(self, some: Sequence[Known], status_of: _StatusOf) -> list[bytes]:
-        """Each of a few alerts as it is now; nothing for those that are not wanted."""
-        moments, receivers, urls = self._raw_moments, self._receivers, self._urls
-        statuses = [status_of(each) for each in some]
-        encoded = encode_each(
-            [
-                _Whole(
-                    each.annotation_pairs(),
-                    (
-                        _raw_moment(each.ends_at, each.ends_offset)
-                        if each.ends_offset
-                        else moments[each.ends_at]
-                    ),
-                    each.labels.fingerprint_text,
-                    receivers[each.routes],
-                    (
-                        _raw_moment(each.starts_at, each.starts_offset)
-                        if each.starts_offset
-                        else moments[each.starts_at]
-                    ),
-                    self._statuses[status],
-                    moments[each.updated_at],
-                    urls[each.generator_url],
-                    each.labels,
-                )
-                for each, status in zip(some, statuses, strict=True)
-                if status
-            ]
-        )
-        if len(encoded) == len(some):
-            return encoded
-        wanted = iter(encoded)
-        return [next(wanted) if status else b"" for status in statuses]
 
     def add(self, parts: list[bytes], known: Known, status: bytes, middle: bytes | None = None) -> None:
         """Append an alert with this status; ``middle``: with these receivers and start."""
@@ -342,7 +278,7 @@ class _Text:
 
 def _status(*, silenced_by: list[str], inhibited_by: list[str]) -> bytes:
     status = {"inhibitedBy": inhibited_by, "mutedBy": [], "silencedBy": silenced_by, "state": "suppressed"}
-    return encode(status) + _AFTER_STATUS
+    return encode(status) + b',"updatedAt":"'
 
 
 def _choice(engine: Engine, query: AlertQuery, text: _Text) -> _StatusOf:
@@ -388,49 +324,15 @@ def _encode_parts(some: Sequence[Known]) -> None:
         )
 
 
-def _encoded_whole(
-    known: Sequence[Known], order: Sequence[int], text: _Text, status_of: _StatusOf
-) -> Iterator[bytes]:
-    """The wanted alerts, in this order of their places, with a comma before each; encoded for this list alone."""
-    for start in range(0, len(order), _WHOLE):
-        now = order[start : start + _WHOLE]
-        places = sorted(now)
-        whole: dict[int, bytes] = {}
-        for first in range(0, len(places), _AT_ONCE):
-            some = places[first : first + _AT_ONCE]
-            whole.update(zip(some, text.whole([known[place] for place in some], status_of), strict=True))
-            if first % (10 * _AT_ONCE) == 0:
-                yield b""
-        for first in range(0, len(now), _PIECE):
-            yield b",".join([b"", *[each for place in now[first : first + _PIECE] if (each := whole[place])]])
-
-
-def _from_parts(
-    known: Sequence[Known], order: Sequence[int], text: _Text, status_of: _StatusOf
-) -> Iterator[bytes]:
-    """The same, from what was encoded ahead."""
-    for start in range(0, len(order), _PIECE):
-        parts: list[bytes] = []
-        for place in order[start : start + _PIECE]:
-            each = known[place]
-            if status := status_of(each):
-                text.add(parts, each, status)
-        yield b"".join(parts)
-
-
-def _encoded_parts(missing: Sequence[Known]) -> Iterator[bytes]:
-    """Encode what a list needs and what was not encoded ahead."""
+def _encoded(engine: Engine, query: AlertQuery) -> Iterator[bytes]:
+    """Encode what a list of everything needs and what was not encoded ahead."""
+    if query.matchers or not query.any_receiver:
+        return  # few are wanted
+    missing = [known for known in engine.known.values() if known.listing is None]
     for start in range(0, len(missing), _AT_ONCE):
         _encode_parts(missing[start : start + _AT_ONCE])
         if start % (10 * _AT_ONCE) == 0:
             yield b""
-
-
-def _missing(engine: Engine, query: AlertQuery) -> list[Known]:
-    """The alerts that a list of everything needs and that were not encoded ahead, as they lie in memory."""
-    if query.matchers or not query.any_receiver:
-        return []  # few are wanted
-    return [known for known in engine.known.values() if known.listing is None]
 
 
 def _texts(some: Sequence[Known]) -> Iterator[tuple[bytes, bytes]]:
@@ -458,22 +360,6 @@ def _tail(generator_url: str) -> bytes:
 @lru_cache(maxsize=1024)
 def _encode_receivers(names: tuple[str, ...]) -> bytes:
     return encode_safely([{"name": name} for name in names])
-
-
-def _raw_moment(moment: Moment, offset: int = 0) -> msgspec.Raw:
-    return msgspec.Raw(b'"%b"' % encode_moment(moment, offset))
-
-
-def _raw_receivers(routes: tuple[Route, ...]) -> msgspec.Raw:
-    return msgspec.Raw(_encode_receivers(tuple([route.receiver.name for route in routes])))
-
-
-def _raw_status(status: bytes) -> msgspec.Raw:
-    return msgspec.Raw(status.removesuffix(_AFTER_STATUS))
-
-
-def _raw_url(generator_url: str) -> msgspec.Raw | msgspec.UnsetType:
-    return msgspec.Raw(encode_safely(generator_url)) if generator_url else msgspec.UNSET
 
 
 def _wanted_routes(engine: Engine, query: AlertQuery) -> list[set[Route]]:
