@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from alertrouter.api.endpoint import ApiEndpoint
-from alertrouter.api.http import Answer, Request, send_whole
+from alertrouter.api.http import Answer, Request, send_answer
 from alertrouter.api.query import BadQueryError
 from alertrouter.api.router import UnavailableError
 from alertrouter.core.time import EARLIEST
@@ -49,7 +49,7 @@ class Exports:
 
             answer = await ApiEndpoint(PATH, {"GET": get}).answer(Request(scope, receive, PATH))
             if not made:
-                await send_whole(answer, send)
+                await send_answer(answer, send)
                 return
             piece, rest = made[0]
             await send(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from alertrouter import tracing
 from alertrouter.api.endpoint import API_HEADERS, excuse
-from alertrouter.api.front import send_answer
-from alertrouter.api.http import OK, Answer
+from alertrouter.api.http import OK, Answer, send_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence

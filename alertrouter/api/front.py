@@ -14,13 +14,12 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from alertrouter.api.http import NOT_FOUND, Answer, DisconnectedError, Request, moved, text_error
-from alertrouter.clock import let_others_run
+from alertrouter.api.http import NOT_FOUND, Answer, DisconnectedError, Request, moved, send_answer, text_error
 from alertrouter.core.duration import format_go_duration
 from alertrouter.core.time import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -202,33 +201,3 @@ class Front:
                 return None
         query = quote(scope["query_string"], safe=string.punctuation)
         return moved(self._prefix + quote(clean, safe="/$&+,:;=@~!'()*") + (f"?{query}" if query else ""))
-
-
-async def send_answer(answer: Answer, send: Send) -> int:
-    """Send an answer; how many bytes its body had."""
-    body = answer.body
-    if not isinstance(body, bytes):
-        first, second = await _next(body) or b"", await _next(body)
-        if second is not None:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-            await send({"type": "http.response.body", "body": first, "more_body": True})
-            size = len(first)
-            while second is not None:
-                first, second = second, await _next(body)
-                size += len(first)
-                await send({"type": "http.response.body", "body": first, "more_body": second is not None})
-            return size
-        body = first
-    headers = answer.headers
-    if answer.status != 204:
-        headers = (*headers, (b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-    return len(body)
-
-
-async def _next(pieces: Iterator[bytes]) -> bytes | None:
-    """The next piece of an answer; None at its end. A piece without anything in it is a pause."""
-    while (piece := next(pieces, None)) == b"":
-        await let_others_run()
-    return piece

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
 
 from alertrouter.api.caller import USER, Caller
+from alertrouter.clock import let_others_run
 from alertrouter.wire.writing import encode
 
 if TYPE_CHECKING:
@@ -159,13 +160,34 @@ def text_error(status: int, text: str, *headers: Header) -> Answer:
     return Answer(status, text.encode(), (PLAIN, _NO_SNIFFING, *headers))
 
 
-async def send_whole(answer: Answer, send: Send) -> None:
-    """Send an answer whose body is there as a whole."""
+async def send_answer(answer: Answer, send: Send) -> int:
+    """Send an answer; how many bytes its body had."""
     body = answer.body
-    assert isinstance(body, bytes)
-    headers = [*answer.headers, (b"content-length", b"%d" % len(body))]
+    if not isinstance(body, bytes):
+        first, second = await _next(body) or b"", await _next(body)
+        if second is not None:
+            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            size = len(first)
+            while second is not None:
+                first, second = second, await _next(body)
+                size += len(first)
+                await send({"type": "http.response.body", "body": first, "more_body": second is not None})
+            return size
+        body = first
+    headers = answer.headers
+    if answer.status != 204:
+        headers = (*headers, (b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+    return len(body)
+
+
+async def _next(pieces: Iterator[bytes]) -> bytes | None:
+    """The next piece of an answer; None at its end. A piece without anything in it is a pause."""
+    while (piece := next(pieces, None)) == b"":
+        await let_others_run()
+    return piece
 
 
 NOT_FOUND = text_error(404, "404 page not found\n")

@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from alertrouter.api.endpoint import ApiEndpoint
-from alertrouter.api.http import Answer, DisconnectedError, Request, send_whole
+from alertrouter.api.http import Answer, DisconnectedError, Request, send_answer
 from alertrouter.api.query import BadQueryError, read_matchers
 from alertrouter.api.router import UnavailableError
 from alertrouter.store.errors import StoreError
@@ -62,7 +62,7 @@ class Streams:
 
         answer = await ApiEndpoint(PATH, {"GET": get}).answer(Request(scope, receive, PATH))
         if not begun:
-            await send_whole(answer, send)
+            await send_answer(answer, send)
             return
         try:
             headers = [*_HEADERS, *[each for each in answer.headers if each[0] != b"cache-control"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alertrouter.store.errors import StoreError, UnstorableError
@@ -31,31 +32,23 @@ class Gathered:
         self, future: asyncio.Future[None] | None, gather: Callable[[Batch], object], batch: Batch
     ) -> None:
         """Put something into the batch for whom it concerns."""
-        try:
-            gather(batch)
-        except (ValueError, TypeError, OverflowError) as error:
-            log.exception("a change cannot be stored and is left out")
-            if future is not None:
-                self.unstorable.append((future, UnstorableError(f"this cannot be stored: {error}")))
-        else:
-            if future is not None:
-                self.futures.append(future)
+        self._tell(future, _put(partial(gather, batch)))
 
     def add_each(self, entry: WriteMany, batch: Batch) -> None:
         """Put many things into the batch, each by itself."""
-        gather = entry.gather
         bad: Exception | None = None
         for one in entry.each:
-            try:
-                gather(batch, one)
-            except (ValueError, TypeError, OverflowError) as error:
-                log.exception("a change cannot be stored and is left out")
-                bad = error
-        if entry.future is not None:
-            if bad is None:
-                self.futures.append(entry.future)
-            else:
-                self.unstorable.append((entry.future, UnstorableError(f"this cannot be stored: {bad}")))
+            bad = _put(partial(entry.gather, batch, one)) or bad
+        self._tell(entry.future, bad)
+
+    def _tell(self, future: asyncio.Future[None] | None, bad: Exception | None) -> None:
+        """Note what is to be told to whoever waits, if anybody does."""
+        if future is None:
+            return
+        if bad is None:
+            self.futures.append(future)
+        else:
+            self.unstorable.append((future, UnstorableError(f"this cannot be stored: {bad}")))
 
     def write_now(self, post: Post, batch: Batch) -> None:
         """Put the rows of a request's alerts into the batch."""
@@ -66,3 +59,13 @@ class Gathered:
         self.add(
             post.future, lambda batch: self.deferred.append(batch.post(post.changes, post.posted)), batch
         )
+
+
+def _put(gather: Callable[[], object]) -> Exception | None:
+    """Put something into a batch; what is wrong with it when that fails."""
+    try:
+        gather()
+    except (ValueError, TypeError, OverflowError) as error:
+        log.exception("a change cannot be stored and is left out")
+        return error
+    return None
